@@ -1,0 +1,1 @@
+"""Encoders of images and spectra, each with the input preprocessing that belongs to it."""

@@ -1,0 +1,1 @@
+"""Figures: a table goes in, a matplotlib Figure comes out."""

@@ -1,0 +1,125 @@
+"""Names, dtypes and units of everything that one stage writes and another reads.
+
+This module is the contract between the stages: it holds no code beyond constants.
+"""
+
+# --- the joint image-spectrum file (layout of the published AstroCLIP file, v1.1.5) -------------
+JOINT_GROUPS = tuple(str(i) for i in range(10))  # by falling z-band flux: group 0 is the brightest
+IMAGE_PX = 152
+PIXEL_SCALE_ARCSEC = 0.262
+BANDS = ("g", "r", "z")
+N_WAVELENGTH = 7781
+WAVELENGTH_MIN = 3600.0  # Angstrom, vacuum, observed frame
+WAVELENGTH_MAX = 9824.0  # step 0.8 Angstrom
+JOINT_DATASETS = {  # name: (shape of one row, dtype)
+    "images": ((IMAGE_PX, IMAGE_PX, 3), "f4"),  # nanomaggies / pixel, bands g, r, z
+    "spectra": ((N_WAVELENGTH, 1), "f4"),  # 1e-17 erg / s / cm2 / Angstrom; 0 exactly = no data
+    "redshifts": ((), "f4"),  # NaN = unknown (only in a user's own survey)
+    "targetids": ((), "i8"),  # DESI TARGETID
+}
+# A row whose image (or spectrum) is NaN throughout has none: only `ingest` writes such rows.
+
+# --- PROVABGS (astropy table in HDF5) -----------------------------------------------------------
+PROVABGS_GROUP = "__astropy_table__"
+# column of the file -> our name; see the glossary for units
+PROVABGS_SCALARS = {
+    "TARGETID": "targetid",
+    "RA": "ra",  # deg
+    "DEC": "dec",  # deg
+    "Z_HP": "z_hp",
+    "MAG_G": "mag_g",
+    "MAG_R": "mag_r",
+    "MAG_Z": "mag_z",
+    "MAG_W1": "mag_w1",
+    "PROVABGS_LOGMSTAR_BF": "log_mstar",  # log10 M_sun
+    "Z_MW": "z_mw",  # mass-weighted metallicity (mass fraction); optional columns from here on
+    "TAGE_MW": "tage_mw",  # mass-weighted age [Gyr]
+    "AVG_SFR": "avg_sfr",  # mean star formation rate of the last Gyr [M_sun / yr]
+}
+
+# --- ledger: one row per input galaxy ------------------------------------------------------------
+LEDGER_COLUMNS = {
+    "row": "int64",  # running number over the whole input
+    "group": "str",  # group of the joint file; "" if the galaxy never reached it
+    "index": "int64",  # row inside the group, -1 likewise
+    "targetid": "int64",
+    "z": "float32",
+    "kept": "bool",
+    "reason": "str",  # "" if kept, else one of REASONS
+    "detail": "str",  # one sentence for a person, may be ""
+    "split": "str",  # train, val, test; "" if not kept
+    "shard": "int32",  # number of the shard that holds the galaxy, -1 if not kept
+    "has_image": "bool",
+    "has_spectrum": "bool",
+}
+REASONS = (
+    # preprocess
+    "duplicate_targetid",
+    "duplicate_position",
+    "image_absent",
+    "spectrum_absent",
+    "image_not_finite",
+    "spectrum_not_finite",
+    "image_bad_pixels",
+    "spectrum_all_zero",
+    "spectrum_bad_pixels",
+    "z_missing",
+    "z_out_of_range",
+    # ingest
+    "catalogue_row_invalid",
+    "duplicate_id",
+    "file_missing",
+    "file_outside_catalogue_folder",
+    "file_unreadable",
+    "image_too_small",
+    "image_bands_missing",
+    "pixel_scale_unknown",
+    "wavelength_outside_range",
+)
+SPLITS = ("train", "val", "test")
+MODALITIES = ("image", "spectrum")
+
+# --- shards --------------------------------------------------------------------------------------
+# dataset/shard-00000.h5 ...: datasets image (n, crop_px, crop_px, 3) f4, spectrum (n, 7781) f4,
+# z f4, targetid i8, split u1 (position in SPLITS), has_image ?, has_spectrum ?.
+# dataset/manifest.json: {"crop_px": int, "shards": [{"name", "rows"}], "splits": {split: rows}}.
+SHARD_NAME = "shard-{:05d}.h5"
+
+# --- tables after `embed` ------------------------------------------------------------------------
+# embeddings/{split}.parquet: targetid i8, split str, {modality}_embedding and
+# {modality}_embedding_unit as fixed-size lists of f4 (NaN throughout where the modality is absent).
+# crossmatch/properties.parquet: one row per kept galaxy: targetid, split, z, matched (bool) and the
+# PROVABGS names above plus every further numeric scalar column, lower case, NaN where unmatched.
+LOSSES_COLUMNS = ("step", "split", "n_in", "n_lost", "n_out")
+METRIC_COLUMNS = (
+    "protocol",
+    "reference",  # modality of the labelled galaxies
+    "query",  # modality of the galaxies predicted
+    "target",
+    "metric",
+    "value",
+    "low",  # 68 % interval
+    "high",
+    "n",
+)
+# metrics/zeroshot_predictions.parquet: targetid, reference, query, target, y_true, y_pred.
+# metrics/retrieval_neighbours.parquet: targetid (query), reference, query, rank (1 = nearest),
+# neighbour (targetid), similarity (cosine).
+# projections/umap_{space}.parquet: targetid, x, y; spaces below.
+SPACES = ("image", "spectrum", "both")
+# clusters/{kmeans,dbscan}_{space}.parquet: targetid, cluster (-1 = noise of DBSCAN).
+# metrics/kmeans_scan_{space}.csv: space, k, silhouette, inertia.
+# gallery/gallery.h5: targetid i8 (n,), z f4, image (n, crop_px, crop_px, 3) f4, spectrum (n, 7781) f4.
+
+# Figures and axes: name -> label with unit
+LABELS = {
+    "z": "redshift z",
+    "log_mstar": r"$\log_{10}\,M_\star\ [M_\odot]$",
+    "z_mw": r"metallicity $Z_{\rm MW}$",
+    "tage_mw": r"mass-weighted age [Gyr]",
+    "avg_sfr": r"SFR (last Gyr) [$M_\odot$ yr$^{-1}$]",
+    "mag_g": "g [AB mag]",
+    "mag_r": "r [AB mag]",
+    "mag_z": "z band [AB mag]",
+    "mag_w1": "W1 [AB mag]",
+}

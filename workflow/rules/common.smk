@@ -1,0 +1,46 @@
+"""Paths and the check of the configuration; no science, no rules."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1] / "src"))
+
+from galaxypair import config as config_check
+from galaxypair.errors import ConfigError
+from snakemake.exceptions import WorkflowError
+
+_SCHEMA = Path(str(workflow.current_basedir)).parent / "schemas" / "config.schema.yaml"
+
+try:
+    config_check.check(config, config_check.load_schema(_SCHEMA))
+except ConfigError as err:
+    raise WorkflowError(str(err)) from None
+
+
+def code(*modules):
+    """Modules that define a rule's result: an edit of them reruns it (compared by checksum)."""
+    return [
+        f"{workflow.current_basedir}/../../src/galaxypair/{module}.py"
+        for module in modules
+    ]
+
+
+def existing(*paths):
+    """Those of the paths that are there: files of the user's or of another run.
+
+    They are tracked when present; when absent the job itself says what to do, so that a dry run
+    works without any data.
+    """
+    return [path for path in paths if path and Path(path).exists()]
+
+
+def trained_run():
+    """The run whose model is used: this one, or the one that it borrows from."""
+    return config["model"]["from_run"] or config["run"]
+
+
+def targets():
+    """What plain `snakemake` makes."""
+    borrowed = config["model"]["from_run"] is not None
+    goal = "metrics/predictions.csv" if borrowed else "report.html"
+    return f"results/{config['run']}/{goal}"

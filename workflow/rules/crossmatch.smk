@@ -1,0 +1,15 @@
+rule crossmatch:
+    input:
+        ledger="results/{run}/dataset/ledger.parquet",
+        provabgs="results/{run}/survey/provabgs.hdf5",
+    output:
+        properties="results/{run}/crossmatch/properties.parquet",
+        losses="results/{run}/crossmatch/losses.csv",
+    log:
+        "logs/{run}/crossmatch.log",
+    benchmark:
+        "logs/{run}/crossmatch.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    script:
+        "../scripts/crossmatch.py"

@@ -1,0 +1,28 @@
+def model_file(name):
+    """A file of the model; another run's is tracked if it is there, see `existing`."""
+    path = f"results/{trained_run()}/model/{name}"
+    return path if config["model"]["from_run"] is None else existing(path)
+
+
+rule embed:
+    input:
+        manifest="results/{run}/dataset/manifest.json",
+        tracked=model_file("model.safetensors"),
+        code=code("embed", "encoders/compact", "images", "model", "spectra"),
+    output:
+        embeddings="results/{run}/embeddings/{split}.parquet",
+    log:
+        "logs/{run}/embed_{split}.log",
+    benchmark:
+        "logs/{run}/embed_{split}.benchmark.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 16
+    resources:
+        mem_mb=2000,
+    params:
+        split="{split}",
+        model=f"results/{trained_run()}/model",
+        batch_size=config["embed"]["batch_size"],
+    script:
+        "../scripts/embed.py"

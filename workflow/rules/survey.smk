@@ -1,0 +1,79 @@
+# Three sources, one layout: survey/joint.h5 and survey/provabgs.hdf5.
+if config["source"] == "simulate":
+
+    rule stellar_library:
+        input:
+            code=code("mock/library"),
+        output:
+            library="results/{run}/survey/stellar_library.h5",
+        log:
+            "logs/{run}/stellar_library.log",
+        benchmark:
+            "logs/{run}/stellar_library.benchmark.tsv"
+        conda:
+            "../../envs/survey.yaml"
+        params:
+            grids=config["simulate"]["grids"],
+        script:
+            "../scripts/stellar_library.py"
+
+    rule simulate:
+        input:
+            library="results/{run}/survey/stellar_library.h5",
+            code=code("mock/galaxies", "mock/images", "mock/spectra", "mock/survey"),
+        output:
+            joint="results/{run}/survey/joint.h5",
+            provabgs="results/{run}/survey/provabgs.hdf5",
+            truth="results/{run}/survey/truth.hdf5",
+        log:
+            "logs/{run}/simulate.log",
+        benchmark:
+            "logs/{run}/simulate.benchmark.tsv"
+        conda:
+            "../../envs/survey.yaml"
+        threads: 16
+        resources:
+            mem_mb=4000,
+        params:
+            settings=config["simulate"],
+        script:
+            "../scripts/simulate.py"
+
+elif config["source"] == "ingest":
+
+    rule ingest:
+        input:
+            code=code("ingest/catalogue", "ingest/cutouts", "ingest/spectra"),
+            tracked=existing(config["ingest"]["catalogue"]),
+        output:
+            joint="results/{run}/survey/joint.h5",
+            provabgs="results/{run}/survey/provabgs.hdf5",
+            catalogue="results/{run}/survey/catalogue.parquet",
+        log:
+            "logs/{run}/ingest.log",
+        benchmark:
+            "logs/{run}/ingest.benchmark.tsv"
+        conda:
+            "../../envs/survey.yaml"
+        params:
+            settings=config["ingest"],
+        script:
+            "../scripts/ingest.py"
+
+else:
+
+    rule download:
+        output:
+            joint="results/{run}/survey/joint.h5",
+            provabgs="results/{run}/survey/provabgs.hdf5",
+        log:
+            "logs/{run}/download.log",
+        benchmark:
+            "logs/{run}/download.benchmark.tsv"
+        localrule: True
+        conda:
+            "../../envs/survey.yaml"
+        params:
+            settings=config["download"],
+        script:
+            "../scripts/download.py"

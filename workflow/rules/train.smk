@@ -1,0 +1,36 @@
+if config["model"]["from_run"] is None:
+
+    rule train:
+        input:
+            manifest="results/{run}/dataset/manifest.json",
+            code=code(
+                "encoders/base",
+                "encoders/compact",
+                "images",
+                "losses",
+                "model",
+                "spectra",
+                "train",
+            ),
+        output:
+            weights="results/{run}/model/model.safetensors",
+            config="results/{run}/model/config.json",
+            history="results/{run}/model/history.csv",
+            card="results/{run}/model/README.md",
+        log:
+            "logs/{run}/train.log",
+        benchmark:
+            "logs/{run}/train.benchmark.tsv"
+        conda:
+            "../../envs/train.yaml"
+        threads: 16
+        resources:
+            mem_mb=4000,
+            gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
+        params:
+            # outside the declared outputs, so that an interrupted training is not lost
+            state="results/{run}/training",
+            model=config["model"],
+            settings=config["train"],
+        script:
+            "../scripts/train.py"

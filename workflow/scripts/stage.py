@@ -1,0 +1,100 @@
+"""The frame of every script: bind a rule's inputs, outputs and params to one typed function.
+
+The same file runs under Snakemake and, for debugging, in a terminal (arguments from the signature).
+Import it first: it makes the package importable and, under `--use-conda`, cuts the job off from
+Snakemake's own site-packages, so that an env file that lacks a package fails instead of borrowing.
+"""
+
+import argparse
+import inspect
+import os
+import sys
+import typing
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+def _take() -> dict | None:
+    job: typing.Any = getattr(sys.modules["__main__"], "snakemake", None)
+    if not hasattr(job, "rule"):
+        return None
+    # read before the paths are cut: these objects import Snakemake's modules when they are used
+    taken = {
+        "arguments": dict([*job.input.items(), *job.output.items(), *job.params.items()]),
+        "threads": job.threads,
+        "log": Path(job.log[0]) if job.log else None,
+        "rule": job.rule,
+    }
+    if os.environ.get("CONDA_PREFIX"):
+        inside = (sys.prefix, sys.base_prefix, str(REPO))
+        sys.path[:] = [p for p in sys.path if os.path.realpath(p).startswith(inside)]
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and not os.path.realpath(file).startswith(inside):
+                del sys.modules[name]
+    return taken
+
+
+_JOB = _take()
+_TRACKED_ONLY = ("code", "tracked")  # inputs whose change reruns the rule, no arguments of it
+sys.path.insert(0, str(REPO / "src"))
+
+
+def stage(function: typing.Callable[..., None]) -> None:
+    """Run `function` with the job's named inputs, outputs and params, or with the command line's.
+
+    Parameters annotated as Path become paths (lists of strings become lists of paths for
+    `list[Path]`, an absent input becomes None for `Path | None`); a parameter called `threads` gets the job's threads. An error that a user can
+    mend is printed without its traceback, which goes to the log.
+
+    Parameters
+    ----------
+    function : callable
+        Its parameter names are those of the rule.
+    """
+    from galaxypair import runtime
+    from galaxypair.errors import GalaxypairError
+
+    hints = typing.get_type_hints(function)
+    job = _JOB or _parse(function, hints)
+    arguments, log, name = job["arguments"], job["log"], job["rule"]
+    if _JOB and "threads" in inspect.signature(function).parameters:
+        arguments = {**arguments, "threads": _JOB["threads"]}
+    arguments = {k: v for k, v in arguments.items() if k not in _TRACKED_ONLY}
+    inspect.signature(function).bind(**arguments)
+    runtime.setup_logging(log)
+    try:
+        function(**{k: _convert(v, hints.get(k)) for k, v in arguments.items()})
+    except GalaxypairError as err:
+        runtime.report_error(name, err, log)
+        sys.exit(1)
+    except Exception as err:
+        runtime.report_error(name, err, log)
+        raise
+
+
+def _convert(value: typing.Any, hint: typing.Any) -> typing.Any:
+    if hint == Path | None:
+        return Path(value) if value else None
+    if hint is Path:
+        return Path(value)
+    if hint == list[Path]:
+        return [Path(v) for v in ([value] if isinstance(value, str) else value)]
+    return value
+
+
+def _parse(function: typing.Callable, hints: dict) -> dict:
+    parser = argparse.ArgumentParser(description=function.__doc__)
+    for name, par in inspect.signature(function).parameters.items():
+        many = typing.get_origin(hints.get(name)) is list
+        kind = typing.get_args(hints[name])[0] if many else hints.get(name, str)
+        required = par.default is par.empty
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            type=kind if callable(kind) else str,
+            nargs="*" if many else None,
+            required=required,
+            default=None if required else par.default,
+        )
+    return {"arguments": vars(parser.parse_args()), "log": None, "rule": function.__name__}
