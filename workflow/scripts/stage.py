@@ -27,7 +27,7 @@ def _take() -> dict | None:
         "rule": job.rule,
     }
     if os.environ.get("CONDA_PREFIX"):
-        inside = (sys.prefix, sys.base_prefix, str(REPO))
+        inside = (sys.prefix, sys.base_prefix, str(REPO / "src"), str(REPO / "workflow"))
         sys.path[:] = [p for p in sys.path if os.path.realpath(p).startswith(inside)]
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
@@ -45,8 +45,9 @@ def stage(function: typing.Callable[..., None]) -> None:
     """Run `function` with the job's named inputs, outputs and params, or with the command line's.
 
     Parameters annotated as Path become paths (lists of strings become lists of paths for
-    `list[Path]`, an absent input becomes None for `Path | None`); a parameter called `threads` gets the job's threads. An error that a user can
-    mend is printed without its traceback, which goes to the log.
+    `list[Path]`, an absent input becomes None for `Path | None`); a parameter called `threads`
+    gets the job's threads. An error that a user can mend is printed without its traceback, which
+    goes to the log.
 
     Parameters
     ----------
