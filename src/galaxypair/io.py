@@ -348,6 +348,18 @@ def iter_shards(
                     yield {c: file[c][start : start + batch_rows][keep] for c in columns}
 
 
+def write_text(text: str, path: Path) -> None:
+    """Write a small text file at once.
+
+    Parameters
+    ----------
+    text : str
+    path : Path
+    """
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
 # --- tables --------------------------------------------------------------------------------------
 
 

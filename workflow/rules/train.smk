@@ -3,10 +3,11 @@ if config["model"]["from_run"] is None:
     rule train:
         input:
             manifest="results/{run}/dataset/manifest.json",
-            code=code(
+            modules=code(
                 "encoders/base",
                 "encoders/compact",
                 "images",
+                "loaders",
                 "losses",
                 "model",
                 "spectra",
@@ -30,7 +31,8 @@ if config["model"]["from_run"] is None:
         params:
             # outside the declared outputs, so that an interrupted training is not lost
             state="results/{run}/training",
-            model=config["model"],
+            model_settings=config["model"],
             settings=config["train"],
+            provenance={"run": config["run"], "source": config["source"]},
         script:
             "../scripts/train.py"

@@ -1,0 +1,71 @@
+"""From shards and a trained model to a table of embeddings."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from galaxypair import images, io, tables
+from galaxypair.model import PairModel, device_of
+from galaxypair.runtime import Progress
+
+logger = logging.getLogger(__name__)
+
+
+@torch.inference_mode()
+def embed_batch(model: PairModel, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Embed some galaxies.
+
+    Parameters
+    ----------
+    model : PairModel
+        In evaluation mode.
+    batch : dict of str to ndarray
+        `image` (n, h, w, 3), `spectrum` (n, 7781), `has_image` and `has_spectrum` (n,).
+
+    Returns
+    -------
+    dict of modality to ndarray of shape (n, d), float32
+        NaN throughout where a galaxy lacks the modality.
+    """
+    as_model_input: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+        "image": images.to_channels_first,
+        "spectrum": lambda spectrum: spectrum,
+    }
+    out = {}
+    for modality in tables.MODALITIES:
+        raw = as_model_input[modality](torch.from_numpy(batch[modality])).to(device_of(model))
+        vectors = model.embed(modality, raw).float().cpu().numpy()
+        out[modality] = np.where(batch[f"has_{modality}"][:, None], vectors, np.nan)
+    return out
+
+
+def embed_split(manifest: dict, model: PairModel, split: str, path: Path, batch_size: int) -> None:
+    """Stream a split through the model, in evaluation mode and without augmentations.
+
+    Parameters
+    ----------
+    manifest : dict
+        From `io.read_manifest`.
+    model : PairModel
+    split : {"train", "val", "test"}
+    path : Path
+        `embeddings/{split}.parquet`.
+    batch_size : int
+
+    Notes
+    -----
+    The reproduction embeds with random rotations and dropout still on, so that its embeddings
+    differ from run to run.
+    """
+    model.eval()
+    dim = model.heads["image"].out_features
+    progress = Progress(manifest["splits"][split])
+    columns = ["targetid", *tables.MODALITIES, "has_image", "has_spectrum"]
+    with io.atomic_path(path) as part, io.EmbeddingsWriter(part, split, dim) as writer:
+        for batch in io.iter_shards(manifest, columns, split=split, batch_rows=batch_size):
+            writer.write(batch["targetid"], embed_batch(model, batch))
+            progress.update(len(batch["targetid"]))
+    logger.info("%s galaxies of split %s embedded", f"{progress.done:,}", split)

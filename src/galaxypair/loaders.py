@@ -1,0 +1,114 @@
+"""Batches from shards: shuffled over the whole survey, read on demand."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from galaxypair import io, tables
+
+
+class ShardDataset(Dataset):
+    """Galaxies of one split that have both modalities, read from the shards batch by batch.
+
+    Parameters
+    ----------
+    manifest : dict
+        From `io.read_manifest`.
+    split : {"train", "val", "test"}
+
+    Notes
+    -----
+    Only the batch asked for is in memory. Shards are uncompressed and contiguous, so that single
+    rows are read about as fast as slices, and the shuffling can be uniform over the survey.
+    """
+
+    def __init__(self, manifest: dict, split: str) -> None:
+        self._paths: list[Path] = manifest["paths"]
+        self._files: dict[int, h5py.File] = {}
+        where = []
+        for number, path in enumerate(self._paths):
+            with io.open_hdf5(path) as file:
+                wanted = file["split"][:] == tables.SPLITS.index(split)
+                rows = np.flatnonzero(wanted & file["has_image"][:] & file["has_spectrum"][:])
+            where.append(np.column_stack([np.full(len(rows), number), rows]))
+        self._where = np.concatenate(where)
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def __getitems__(self, indices: list[int]) -> dict[str, torch.Tensor]:
+        # in the order of the file, shard by shard; the order within a batch does not matter
+        where = self._where[np.sort(indices)]
+        parts = [
+            self._read(number, where[where[:, 0] == number, 1]) for number in np.unique(where[:, 0]).tolist()
+        ]
+        return {name: torch.from_numpy(np.concatenate([p[name] for p in parts])) for name in parts[0]}
+
+    def _read(self, number: int, rows: np.ndarray) -> dict[str, np.ndarray]:
+        # opened on first use, so that each worker process has files of its own
+        if number not in self._files:
+            self._files[number] = io.open_hdf5(self._paths[number])
+        file = self._files[number]
+        image = np.stack([file["image"][row] for row in rows]).transpose(0, 3, 1, 2)
+        return {"image": image, "spectrum": np.stack([file["spectrum"][row] for row in rows])}
+
+
+class EpochSampler(Sampler[int]):
+    """A permutation set by seed and epoch alone: a resumed training equals an undisturbed one.
+
+    Parameters
+    ----------
+    n : int
+    seed : int
+    """
+
+    def __init__(self, n: int, seed: int) -> None:
+        self._n, self._seed, self._epoch = n, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the permutation; Lightning calls this before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng([self._seed, self._epoch])
+        return iter(rng.permutation(self._n).tolist())
+
+
+def loader(dataset: ShardDataset, batch_size: int, *, seed: int | None, workers: int) -> DataLoader:
+    """Batch a dataset.
+
+    Parameters
+    ----------
+    dataset : ShardDataset
+    batch_size : int
+    seed : int or None
+        Shuffle by this seed and leave out the last, incomplete batch; None: file order, all rows.
+    workers : int
+        Reading processes; 0 reads in the training process.
+
+    Returns
+    -------
+    DataLoader
+        Of dicts with `image` (n, 3, h, w) and `spectrum` (n, 7781), float32.
+    """
+    sampler = None if seed is None else EpochSampler(len(dataset), seed)
+    return DataLoader(
+        dataset,
+        batch_size,
+        sampler=sampler,
+        drop_last=seed is not None,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        collate_fn=_as_it_is,
+    )
+
+
+def _as_it_is(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return batch

@@ -1,0 +1,96 @@
+"""Splits: the published one by row, validation by a hash, and no galaxy on two sides."""
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord, search_around_sky
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+
+def hash_fraction(targetid: np.ndarray) -> np.ndarray:
+    """Map identifiers to [0, 1), evenly and for ever the same.
+
+    Parameters
+    ----------
+    targetid : ndarray of shape (n,), int64
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+
+    References
+    ----------
+    The finaliser of SplitMix64 (Steele, Lea & Flood 2014, OOPSLA).
+    """
+    with np.errstate(over="ignore"):
+        x = targetid.astype(np.int64).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        x = x ^ (x >> np.uint64(31))
+    return (x >> np.uint64(11)) / 2.0**53
+
+
+def assign(
+    index: np.ndarray,
+    group_rows: int,
+    targetid: np.ndarray,
+    *,
+    train_fraction: float,
+    val_fraction: float,
+) -> np.ndarray:
+    """Give each row of a group its split.
+
+    Parameters
+    ----------
+    index : ndarray of shape (n,), int64
+        Rows in the group of the joint file.
+    group_rows : int
+        Rows of the whole group.
+    targetid : ndarray of shape (n,), int64
+    train_fraction : float
+        The first ``int(train_fraction * group_rows)`` rows are train, the rest test.
+    val_fraction : float
+        Share of the train rows that becomes val, by `hash_fraction`.
+
+    Returns
+    -------
+    ndarray of shape (n,), uint8
+        Positions in `tables.SPLITS`.
+
+    Notes
+    -----
+    Train and test are those of the published loaders (first 80 % of each group). These validate on
+    the test split; ours carves validation from train, so that nothing is chosen on test galaxies.
+    """
+    split = np.where(index < int(train_fraction * group_rows), 0, 2).astype(np.uint8)
+    split[(split == 0) & (hash_fraction(targetid) < val_fraction)] = 1
+    return split
+
+
+def position_groups(
+    targetid: np.ndarray, ra: np.ndarray, dec: np.ndarray, radius_arcsec: float
+) -> dict[int, int]:
+    """Find targets that lie at one place on the sky.
+
+    Parameters
+    ----------
+    targetid : ndarray of shape (n,), int64
+    ra, dec : ndarray of shape (n,), float64 [deg]
+    radius_arcsec : float
+        Targets closer than this belong together, and so do chains of them.
+
+    Returns
+    -------
+    dict of int to int
+        TARGETID to number of its group, only for groups of two or more different targets.
+    """
+    known = np.isfinite(ra) & np.isfinite(dec)
+    targetid, first = np.unique(targetid[known], return_index=True)
+    if len(targetid) < 2 or radius_arcsec <= 0:
+        return {}
+    sky = SkyCoord(ra[known][first], dec[known][first], unit="deg")
+    i, j, _, _ = search_around_sky(sky, sky, radius_arcsec * u.arcsec)
+    n = len(targetid)
+    _, label = connected_components(coo_array((np.ones(len(i)), (i, j)), shape=(n, n)), directed=False)
+    shared = np.bincount(label)[label] > 1
+    return dict(zip(targetid[shared].tolist(), label[shared].tolist(), strict=True))

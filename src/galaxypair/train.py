@@ -1,0 +1,287 @@
+"""Contrastive training with Lightning; interrupted, it goes on where the last epoch ended."""
+
+import fcntl
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import lightning
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+
+from galaxypair import images, loaders, losses, model, spectra
+from galaxypair.errors import ConfigError, DataError
+from galaxypair.runtime import Progress
+
+logger = logging.getLogger(__name__)
+
+
+class ContrastiveTask(lightning.LightningModule):
+    """One training: model, loss, augmentations and optimiser.
+
+    Parameters
+    ----------
+    model_settings, settings : dict
+        Sections `model` and `train` of the config.
+    steps_per_epoch : int
+    """
+
+    def __init__(self, model_settings: dict, settings: dict, steps_per_epoch: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.crop_px = model_settings["image"]["crop_px"]
+        self.logit_scale = model_settings["logit_scale"]
+        self.total_steps = settings["epochs"] * steps_per_epoch
+        self.model = model.build(model_settings)
+
+    def on_train_epoch_start(self) -> None:
+        """Tie dropout to the epoch, so that a resumed training equals an undisturbed one."""
+        torch.manual_seed(self.settings["seed"] * 10_000 + self.current_epoch)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Augment each galaxy by its own draw, embed and compare."""
+        generator = torch.Generator().manual_seed(self.settings["seed"] * 1_000_003 + self.global_step)
+        image, spectrum = batch["image"], batch["spectrum"]
+        if self.settings["image_augmentations"]:
+            image = images.augment(image, self.crop_px, generator)
+        if self.settings["spectrum_augmentations"]:
+            spectrum = spectra.augment(spectrum, generator)
+        loss = self._loss(image, spectrum)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(image))
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Measure the loss without augmentations."""
+        loss = self._loss(batch["image"], batch["spectrum"])
+        self.log("val_loss", loss, on_epoch=True, batch_size=len(batch["image"]))
+
+    def _loss(self, image: Tensor, spectrum: Tensor) -> Tensor:
+        embedded = self.model.embed("image", image), self.model.embed("spectrum", spectrum)
+        return losses.info_nce(*embedded, self.logit_scale)
+
+    def configure_optimizers(self) -> dict:
+        """AdamW with a one-cycle schedule over all steps."""
+        optimiser = torch.optim.AdamW(
+            self.model.parameters(),
+            self.settings["learning_rate"],
+            weight_decay=self.settings["weight_decay"],
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, self.settings["learning_rate"], total_steps=self.total_steps
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class History(Callback):
+    """One row per epoch, kept in the checkpoint and as CSV; lines with rate and time left.
+
+    Parameters
+    ----------
+    batch_size : int
+    """
+
+    def __init__(self, batch_size: int) -> None:
+        self.rows: list[dict[str, float]] = []
+        self._batch_size = batch_size
+        self._progress: Progress | None = None
+
+    def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
+        """Start the clock."""
+        left = (trainer.max_epochs - trainer.current_epoch) * trainer.num_training_batches
+        self._progress = Progress(left * self._batch_size)
+
+    def on_train_batch_end(self, *_: object) -> None:
+        """Count galaxies."""
+        self._progress.update(self._batch_size)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
+        """Note the epoch."""
+        metrics = trainer.callback_metrics
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            "train_loss": float(metrics["train_loss"]),
+            "val_loss": float(metrics["val_loss"]),
+            "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            "chance_loss": float(np.log(self._batch_size)),
+        }
+        self.rows.append(row)
+        logger.info(
+            "epoch %d of %d: loss %.3f train, %.3f val (chance %.3f)",
+            row["epoch"],
+            trainer.max_epochs,
+            row["train_loss"],
+            row["val_loss"],
+            row["chance_loss"],
+        )
+
+    def state_dict(self) -> dict:
+        """Save the rows with the checkpoint."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Take the rows back."""
+        self.rows = list(state_dict["rows"])
+
+
+def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list[Path]) -> str:
+    """Name the folder of a training by everything that shapes its result.
+
+    Parameters
+    ----------
+    model_settings, settings : dict
+    fingerprint : str
+        Of the dataset, from its manifest.
+    code : list of Path
+        Modules that define model and training.
+
+    Returns
+    -------
+    str
+        A changed setting, dataset or module never resumes another one's checkpoint.
+    """
+    shaping = {k: v for k, v in settings.items() if k != "accelerator"}
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(json.dumps([model_settings, shaping, fingerprint], sort_keys=True).encode())
+    for path in code:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold the training folder against a second process (an orphan of a killed run, say).
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    DataError
+        If another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as err:
+            raise DataError(
+                f"`{folder}`: another process is training this very model. Wait for it, or end it "
+                "(it may be left over from a killed run), then run the same command again."
+            ) from err
+        yield
+
+
+def fit(
+    manifest: dict, folder: Path, model_settings: dict, settings: dict, *, threads: int
+) -> tuple[model.PairModel, pd.DataFrame]:
+    """Train, or go on training; give the epoch with the lowest validation loss.
+
+    Parameters
+    ----------
+    manifest : dict
+        From `io.read_manifest`.
+    folder : Path
+        Where checkpoints and TensorBoard logs live; from an earlier try, it is resumed.
+    model_settings, settings : dict
+        Sections `model` and `train` of the config.
+    threads : int
+        CPU threads.
+
+    Returns
+    -------
+    best : model.PairModel
+    history : pandas.DataFrame
+        Columns epoch, train_loss, val_loss, learning_rate, chance_loss.
+
+    Raises
+    ------
+    ConfigError
+        If the train split is smaller than a batch.
+    DataError
+        If the val split is empty.
+    """
+    torch.set_num_threads(threads)
+    train, val = (loaders.ShardDataset(manifest, split) for split in ("train", "val"))
+    _check_sizes(len(train), len(val), settings["batch_size"])
+    lightning.seed_everything(settings["seed"], verbose=False)
+    gpu = settings["accelerator"] != "cpu" and torch.cuda.is_available()
+    workers = min(threads, 4) if gpu else 0
+    train_loader = loaders.loader(train, settings["batch_size"], seed=settings["seed"], workers=workers)
+    val_loader = loaders.loader(val, settings["batch_size"], seed=None, workers=workers)
+    task = ContrastiveTask(model_settings, settings, len(train_loader))
+    history = History(settings["batch_size"])
+    checkpoints = ModelCheckpoint(
+        folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False
+    )
+    trainer = lightning.Trainer(
+        accelerator=settings["accelerator"],
+        devices=1,
+        precision=settings["precision"],
+        max_epochs=settings["epochs"],
+        callbacks=[history, checkpoints],
+        logger=TensorBoardLogger(folder, name="tensorboard", version=""),
+        log_every_n_steps=1,
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    last = folder / "last.ckpt"
+    if last.exists():
+        logger.info("resuming from `%s`", last)
+    trainer.fit(task, train_loader, val_loader, ckpt_path=last if last.exists() else None, weights_only=True)
+    best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
+    task.load_state_dict(best["state_dict"])
+    return task.model.eval(), pd.DataFrame(history.rows)
+
+
+def _check_sizes(n_train: int, n_val: int, batch_size: int) -> None:
+    if n_train < batch_size:
+        raise ConfigError(
+            f"The train split has {n_train} galaxies with both modalities, fewer than one batch of "
+            f"{batch_size}. Lower `train.batch_size` or take more galaxies."
+        )
+    if n_val == 0:
+        raise DataError("The val split is empty, so no epoch can be chosen. Raise `split.val_fraction`.")
+
+
+def card(config: dict, history: pd.DataFrame) -> str:
+    """Write the model card.
+
+    Parameters
+    ----------
+    config : dict
+        As exported beside the weights.
+    history : pandas.DataFrame
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    best = history.loc[history["val_loss"].idxmin()]
+    source = config["source"]
+    warning = (
+        "It was trained on a **mock survey**: its scores on mock galaxies are no results on the sky.\n\n"
+        if source == "simulate"
+        else ""
+    )
+    sizes = ", ".join(f"{n:,} {split}" for split, n in config["dataset"]["splits"].items())
+    return (
+        f"# Image-spectrum model of run `{config['run']}`\n\n{warning}"
+        f"Two towers ({config['n_parameters']:,} parameters) embed DESI Legacy Surveys g, r, z cutouts and "
+        f"DESI spectra in {config['model']['embedding_dim']} dimensions, trained by symmetric InfoNCE.\n\n"
+        f"- Survey: `{source}`; galaxies: {sizes}\n"
+        f"- Best epoch {int(best['epoch'])} of {len(history)}: validation loss {best['val_loss']:.3f} "
+        f"(chance {best['chance_loss']:.3f}), seed {config['train']['seed']}\n"
+        '- Input: images in nanomaggies per 0.262" pixel; spectra in 1e-17 erg / s / cm2 / Angstrom on '
+        "7,781 bins, 3600-9824 Angstrom (vacuum), exactly 0 where there is no data\n"
+        "- Load with `galaxypair.model.load(folder)`; weights are safetensors, settings in `config.json`\n"
+    )

@@ -1,0 +1,31 @@
+"""Cut the joint file into clean shards; the ledger tells what became of every galaxy."""
+
+from stage import stage
+
+import json
+import logging
+from pathlib import Path
+
+from galaxypair import io, preprocess, splits
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    joint: Path, provabgs: Path, catalogue: Path | None, manifest: Path, ledger: Path, cuts: dict, split: dict
+) -> None:
+    limits = preprocess.Cuts(**cuts)
+    sky = io.read_provabgs(provabgs)
+    places = splits.position_groups(
+        sky["targetid"].to_numpy(), sky["ra"].to_numpy(), sky["dec"].to_numpy(), limits.match_radius_arcsec
+    )
+    frame, contents = preprocess.build_dataset(joint, manifest.parent, limits, split, places)
+    if catalogue is not None:
+        frame = preprocess.finish_ledger([frame, preprocess.rejected_rows(io.read_table(catalogue))])
+    io.write_table(frame, ledger)
+    io.write_text(json.dumps(contents, indent=1) + "\n", manifest)
+    logger.info("%s", preprocess.balance(frame))
+
+
+if __name__ == "__main__":
+    stage(run)
