@@ -1,0 +1,32 @@
+"""Reading and writing of the joint file, shards and tables: streamed in, atomic out.
+
+With `ingest` and `download` this is the only place that opens data files.
+"""
+
+from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, read_embeddings, unit
+from galaxypair.io.files import atomic_path, open_hdf5, write_text
+from galaxypair.io.frames import read_table, write_table
+from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint
+from galaxypair.io.provabgs import read_provabgs, write_provabgs
+from galaxypair.io.shards import iter_shards, read_manifest, write_shard
+
+__all__ = [
+    "Embeddings",
+    "EmbeddingsWriter",
+    "JointBlock",
+    "atomic_path",
+    "check_joint",
+    "create_joint_group",
+    "iter_joint",
+    "iter_shards",
+    "open_hdf5",
+    "read_embeddings",
+    "read_manifest",
+    "read_provabgs",
+    "read_table",
+    "unit",
+    "write_provabgs",
+    "write_shard",
+    "write_table",
+    "write_text",
+]

@@ -1,0 +1,79 @@
+"""Atomic writing, and opening with errors that a user can act on."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+
+from galaxypair.errors import DataError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; rename it to `path` only if the block succeeds.
+
+    A killed job leaves no half-written file under the final name.
+
+    Parameters
+    ----------
+    path : Path
+        Final name; its folder is made if need be.
+
+    Yields
+    ------
+    Path
+        Name to write to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading, with an error that a user can act on.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    h5py.File
+
+    Raises
+    ------
+    DataError
+        If the file is missing, truncated or no HDF5 file.
+    """
+    if not path.is_file():
+        raise DataError(f"`{path}`: no such file. Check the path in the config.")
+    try:
+        return h5py.File(path, "r")
+    except (PermissionError, BlockingIOError) as err:
+        raise DataError(
+            f"`{path}`: cannot be read now ({err}). Another program is writing it, or you lack the "
+            "right to read it: wait for the program to end, or `chmod u+r` the file."
+        ) from err
+    except OSError as err:
+        raise DataError(
+            f"`{path}`: cannot be opened as HDF5 ({err}). It is incomplete or damaged: "
+            "fetch or make it again (`snakemake --cores all --forcerun RULE`, with the rule that writes it)."
+        ) from err
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a small text file at once.
+
+    Parameters
+    ----------
+    text : str
+    path : Path
+    """
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")

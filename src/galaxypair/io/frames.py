@@ -1,0 +1,104 @@
+"""Tables as parquet or CSV."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from galaxypair.errors import DataError
+from galaxypair.io.files import atomic_path
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as parquet or CSV, by its suffix.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    path : Path
+        `.parquet` or `.csv`.
+    """
+    with atomic_path(path) as part:
+        if path.suffix == ".parquet":
+            frame.to_parquet(part, index=False)
+        else:
+            frame.to_csv(part, index=False)
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a table written by `write_table`.
+
+    Parameters
+    ----------
+    path : Path
+        `.parquet` or `.csv`.
+    columns : sequence of str, optional
+        Columns to read.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    DataError
+        If the file is missing, cannot be read as a table or lacks a column.
+    """
+    wanted = list(columns) if columns is not None else None
+    with readable(path):
+        if path.suffix == ".parquet":
+            check_columns(path, wanted or [], pq.read_schema(path).names)
+            return pd.read_parquet(path, columns=wanted)
+        check_columns(path, wanted or [], list(pd.read_csv(path, nrows=0).columns))
+        return pd.read_csv(path, usecols=wanted)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what the readers of tables raise into errors that a user can act on.
+
+    Parameters
+    ----------
+    path : Path
+        File that the block reads.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    try:
+        yield
+    except FileNotFoundError as err:
+        raise DataError(
+            f"`{path}`: no such file. If a rule writes it: `snakemake --cores all {path}`."
+        ) from err
+    except (OSError, pa.ArrowInvalid, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as err:
+        raise DataError(
+            f"`{path}`: cannot be read as a {path.suffix[1:]} table ({err}). It is incomplete or damaged: "
+            f"make it again (`snakemake --cores all --force {path}`)."
+        ) from err
+
+
+def check_columns(path: Path, wanted: Sequence[str], found: Sequence[str]) -> None:
+    """Refuse a table that lacks a column.
+
+    Parameters
+    ----------
+    path : Path
+    wanted, found : sequence of str
+
+    Raises
+    ------
+    DataError
+        Naming the first column that is missing, and those that are there.
+    """
+    missing = [c for c in wanted if c not in found]
+    if missing:
+        raise DataError(
+            f"`{path}`: no column `{missing[0]}` (found {', '.join(found)}). "
+            "Not the table that this stage reads: check where the path comes from."
+        )

@@ -1,0 +1,98 @@
+"""Shards of the dataset and the manifest that lists them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from galaxypair import tables
+from galaxypair.errors import DataError
+from galaxypair.io.files import atomic_path, open_hdf5
+
+
+def write_shard(path: Path, columns: dict[str, np.ndarray]) -> None:
+    """Write one shard: uncompressed, contiguous HDF5.
+
+    Parameters
+    ----------
+    path : Path
+    columns : dict of str to ndarray of shape (n, ...)
+        As listed in `tables`.
+    """
+    with atomic_path(path) as part, h5py.File(part, "w") as file:
+        for name, values in columns.items():
+            file.create_dataset(name, data=values)
+
+
+def read_manifest(path: Path) -> dict:
+    """Read a dataset's manifest and check that its shards are there.
+
+    Parameters
+    ----------
+    path : Path
+        `dataset/manifest.json`.
+
+    Returns
+    -------
+    dict
+        As written, with `paths` (list of Path) added.
+
+    Raises
+    ------
+    DataError
+        If the manifest or a shard is missing.
+    """
+    if not path.is_file():
+        raise DataError(f"`{path}`: no such file. Make the dataset first: `snakemake --cores all {path}`.")
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["paths"] = [path.parent / shard["name"] for shard in manifest["shards"]]
+    for shard in manifest["paths"]:
+        if not shard.exists():
+            raise DataError(
+                f"`{shard}`: missing, though `{path}` lists it. "
+                "Make it again with `snakemake --cores all --forcerun preprocess`."
+            )
+    return manifest
+
+
+def iter_shards(
+    manifest: dict, columns: Sequence[str], *, split: str | None = None, batch_rows: int = 256
+) -> Iterator[dict[str, np.ndarray]]:
+    """Stream the rows of all shards in order, a batch at a time.
+
+    Parameters
+    ----------
+    manifest : dict
+        From `read_manifest`.
+    columns : sequence of str
+        Datasets to read.
+    split : {"train", "val", "test"}, optional
+        Only rows of this split.
+    batch_rows : int, default=256
+        Rows read at a time; batches of one split hold at most that many.
+
+    Yields
+    ------
+    dict of str to ndarray
+
+    Raises
+    ------
+    DataError
+        If a shard is damaged or lacks a column.
+    """
+    for path in manifest["paths"]:
+        with open_hdf5(path) as file:
+            missing = [c for c in ("split", *columns) if c not in file]
+            if missing:
+                raise DataError(
+                    f"`{path}`: no dataset `{missing[0]}` (found {', '.join(file)}). "
+                    "Make it again with `snakemake --cores all --forcerun preprocess`."
+                )
+            codes = file["split"][:]
+            wanted = np.ones(len(codes), bool) if split is None else codes == tables.SPLITS.index(split)
+            for start in range(0, len(codes), batch_rows):
+                keep = wanted[start : start + batch_rows]
+                if keep.any():
+                    yield {c: file[c][start : start + batch_rows][keep] for c in columns}
