@@ -57,7 +57,8 @@ def crossmatch(ledger: pd.DataFrame, catalogue: pd.DataFrame) -> tuple[pd.DataFr
         else:
             logger.info("The catalogue has no column %s: its cut is skipped.", name)
     matched = np.logical_and.reduce(list(steps.values()))
-    values = found.drop(columns="targetid").astype(np.float64).where(matched)
+    values = found.drop(columns="targetid").astype(np.float64)
+    values.loc[~matched] = np.nan
     properties = pd.concat([kept.assign(matched=matched), values], axis=1)
     losses = pd.DataFrame(
         [_duplicates(len(catalogue), len(unique)), *_count(kept["split"].to_numpy(), steps)],
