@@ -90,7 +90,11 @@ SHARD_NAME = "shard-{:05d}.h5"
 # {modality}_embedding_unit as fixed-size lists of f4 (NaN throughout where the modality is absent).
 # crossmatch/properties.parquet: one row per kept galaxy: targetid, split, z, matched (bool) and the
 # PROVABGS names above plus every further numeric scalar column, lower case, NaN where unmatched.
+# losses.csv: split is train, val, test, "all" (their sum), or "catalogue" (rows of PROVABGS itself).
 LOSSES_COLUMNS = ("step", "split", "n_in", "n_lost", "n_out")
+# Properties regressed unless the config names others. A `log_` name that is no column of
+# properties.parquet is derived from it: log10 of the column without `log_`; log_ssfr from two.
+TARGETS = ("z", "log_mstar", "log_z_mw", "tage_mw", "log_avg_sfr", "log_ssfr")
 METRIC_COLUMNS = (
     "protocol",
     "reference",  # modality of the labelled galaxies
@@ -102,6 +106,9 @@ METRIC_COLUMNS = (
     "high",
     "n",
 )
+# metrics/zeroshot.csv: METRIC_COLUMNS, metrics r2, nmad, bias, outlier_fraction.
+# metrics/retrieval.csv: METRIC_COLUMNS, protocol test_split, target pair, metrics recall@{k},
+# median_rank, and what chance gives: chance_recall@{k}, chance_median_rank.
 # metrics/zeroshot_predictions.parquet: targetid, reference, query, target, y_true, y_pred.
 # metrics/retrieval_neighbours.parquet: targetid (query), reference, query, rank (1 = nearest),
 # neighbour (targetid), similarity (cosine).
@@ -110,6 +117,11 @@ SPACES = ("image", "spectrum", "both")
 # clusters/{kmeans,dbscan}_{space}.parquet: targetid, cluster (-1 = noise of DBSCAN).
 # metrics/kmeans_scan_{space}.csv: space, k, silhouette, inertia.
 # gallery/gallery.h5: targetid i8 (n,), z f4, image (n, crop_px, crop_px, 3) f4, spectrum (n, 7781) f4.
+# gallery/roles.parquet: role, cluster, cell_x, cell_y, order, targetid; a galaxy may have several
+# rows. Roles: example; retrieval (queries and neighbours); kmeans_{modality} and dbscan_{modality}
+# (some members of each cluster); mosaic_{modality} (one galaxy per cell of a grid over the UMAP
+# projection, counted from its lower left corner). -1 in cluster or cell: not applicable.
+ROLE_COLUMNS = ("role", "cluster", "cell_x", "cell_y", "order", "targetid")
 
 # Figures and axes: name -> label with unit
 LABELS = {
@@ -118,6 +130,9 @@ LABELS = {
     "z_mw": r"metallicity $Z_{\rm MW}$",
     "tage_mw": r"mass-weighted age [Gyr]",
     "avg_sfr": r"SFR (last Gyr) [$M_\odot$ yr$^{-1}$]",
+    "log_z_mw": r"$\log_{10}\,Z_{\rm MW}$",
+    "log_avg_sfr": r"$\log_{10}$ SFR (last Gyr) [$M_\odot$ yr$^{-1}$]",
+    "log_ssfr": r"$\log_{10}$ sSFR [yr$^{-1}$]",
     "mag_g": "g [AB mag]",
     "mag_r": "r [AB mag]",
     "mag_z": "z band [AB mag]",

@@ -2,6 +2,7 @@ rule crossmatch:
     input:
         ledger="results/{run}/dataset/ledger.parquet",
         provabgs="results/{run}/survey/provabgs.hdf5",
+        code=code("crossmatch"),
     output:
         properties="results/{run}/crossmatch/properties.parquet",
         losses="results/{run}/crossmatch/losses.csv",

@@ -3,6 +3,7 @@ rule zeroshot:
         train="results/{run}/embeddings/train.parquet",
         test="results/{run}/embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
+        code=code("metrics", "zeroshot"),
     output:
         metrics="results/{run}/metrics/zeroshot.csv",
         predictions="results/{run}/metrics/zeroshot_predictions.parquet",
@@ -21,6 +22,7 @@ rule zeroshot:
 rule retrieval:
     input:
         test="results/{run}/embeddings/test.parquet",
+        code=code("metrics", "retrieval"),
     output:
         metrics="results/{run}/metrics/retrieval.csv",
         neighbours="results/{run}/metrics/retrieval_neighbours.parquet",

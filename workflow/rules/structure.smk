@@ -1,6 +1,7 @@
 rule umap:
     input:
         embeddings="results/{run}/embeddings/test.parquet",
+        code=code("projection"),
     output:
         projection="results/{run}/projections/umap_{space}.parquet",
     log:
@@ -20,6 +21,7 @@ rule cluster:
     input:
         embeddings="results/{run}/embeddings/test.parquet",
         projection="results/{run}/projections/umap_{space}.parquet",
+        code=code("cluster", "projection"),
     output:
         kmeans="results/{run}/clusters/kmeans_{space}.parquet",
         dbscan="results/{run}/clusters/dbscan_{space}.parquet",
@@ -35,3 +37,35 @@ rule cluster:
         settings=config["cluster"],
     script:
         "../scripts/cluster.py"
+
+
+rule gallery:
+    input:
+        manifest="results/{run}/dataset/manifest.json",
+        embeddings="results/{run}/embeddings/test.parquet",
+        properties="results/{run}/crossmatch/properties.parquet",
+        neighbours="results/{run}/metrics/retrieval_neighbours.parquet",
+        clusters=[
+            "results/{run}/clusters/kmeans_image.parquet",
+            "results/{run}/clusters/kmeans_spectrum.parquet",
+            "results/{run}/clusters/dbscan_image.parquet",
+            "results/{run}/clusters/dbscan_spectrum.parquet",
+        ],
+        projections=[
+            "results/{run}/projections/umap_image.parquet",
+            "results/{run}/projections/umap_spectrum.parquet",
+        ],
+        code=code("gallery"),
+    output:
+        gallery="results/{run}/gallery/gallery.h5",
+        roles="results/{run}/gallery/roles.parquet",
+    log:
+        "logs/{run}/gallery.log",
+    benchmark:
+        "logs/{run}/gallery.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=config["gallery"],
+    script:
+        "../scripts/gallery.py"

@@ -8,7 +8,7 @@ from galaxypair.io.files import atomic_path, open_hdf5, write_text
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint
 from galaxypair.io.provabgs import read_provabgs, write_provabgs
-from galaxypair.io.shards import iter_shards, read_manifest, write_shard
+from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, write_shard
 
 __all__ = [
     "Embeddings",
@@ -21,6 +21,7 @@ __all__ = [
     "iter_shards",
     "open_hdf5",
     "read_embeddings",
+    "read_galaxies",
     "read_manifest",
     "read_provabgs",
     "read_table",

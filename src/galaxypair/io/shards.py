@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -12,18 +13,22 @@ from galaxypair.errors import DataError
 from galaxypair.io.files import atomic_path, open_hdf5
 
 
-def write_shard(path: Path, columns: dict[str, np.ndarray]) -> None:
-    """Write one shard: uncompressed, contiguous HDF5.
+def write_shard(
+    path: Path, columns: dict[str, np.ndarray], *, compression: Literal["gzip"] | None = None
+) -> None:
+    """Write one shard: contiguous HDF5, uncompressed unless asked.
 
     Parameters
     ----------
     path : Path
     columns : dict of str to ndarray of shape (n, ...)
         As listed in `tables`.
+    compression : {"gzip"}, optional
+        For small files that are kept or passed on rather than streamed.
     """
     with atomic_path(path) as part, h5py.File(part, "w") as file:
         for name, values in columns.items():
-            file.create_dataset(name, data=values)
+            file.create_dataset(name, data=values, compression=compression, shuffle=compression is not None)
 
 
 def read_manifest(path: Path) -> dict:
@@ -96,3 +101,41 @@ def iter_shards(
                 keep = wanted[start : start + batch_rows]
                 if keep.any():
                     yield {c: file[c][start : start + batch_rows][keep] for c in columns}
+
+
+def read_galaxies(manifest: dict, targetid: np.ndarray, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read some galaxies from the shards; only their rows are read.
+
+    Parameters
+    ----------
+    manifest : dict
+        From `read_manifest`.
+    targetid : ndarray, int64
+        Galaxies wanted; repeats do not matter.
+    columns : sequence of str
+        Datasets to read.
+
+    Returns
+    -------
+    dict of str to ndarray
+        One row per galaxy, in the order of the shards.
+
+    Raises
+    ------
+    DataError
+        If a galaxy is in no shard.
+    """
+    wanted, parts = np.unique(targetid), []
+    for path in manifest["paths"]:
+        with open_hdf5(path) as file:
+            rows = np.flatnonzero(np.isin(file["targetid"][:], wanted))
+            parts.append({c: file[c][rows] for c in columns})
+    found = {c: np.concatenate([part[c] for part in parts]) for c in columns}
+    n_found = len(found[columns[0]])
+    if n_found != len(wanted):
+        raise DataError(
+            f"`{manifest['paths'][0].parent}`: the shards hold {n_found} of {len(wanted)} galaxies wanted. "
+            "Tables and shards come from different data: make them again with "
+            "`snakemake --cores all --forcerun preprocess`."
+        )
+    return found

@@ -1,0 +1,122 @@
+"""Join the kept galaxies to PROVABGS by TARGETID, and count who was lost at which step."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from galaxypair import tables
+from galaxypair.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+# Every project on these data keeps a match only if all of these are positive (failed fits hold
+# -999, negative fluxes give no magnitude).
+POSITIVE = ("log_mstar", "mag_g", "mag_r", "mag_z")
+LEDGER = ("targetid", "split", "z")
+SAME_Z = 0.01  # |z_hp - z| / (1 + z) above this: hardly the same galaxy
+
+
+def crossmatch(ledger: pd.DataFrame, catalogue: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Attach the catalogue's properties to every kept galaxy.
+
+    Parameters
+    ----------
+    ledger : pandas.DataFrame
+        As in `tables.LEDGER_COLUMNS`; rows that were not kept are ignored.
+    catalogue : pandas.DataFrame
+        From `io.read_provabgs`: `targetid` and numeric columns.
+
+    Returns
+    -------
+    properties : pandas.DataFrame
+        One row per kept galaxy, in the ledger's order: targetid, split, z, `matched` and the
+        catalogue's columns as float64, NaN where not matched.
+    losses : pandas.DataFrame
+        `tables.LOSSES_COLUMNS`: galaxies lost at each step, per split and in total.
+
+    Raises
+    ------
+    DataError
+        If two columns of the catalogue have the same name once in lower case.
+
+    Notes
+    -----
+    `matched` means found and passing the cuts that all published work on these data makes
+    (`POSITIVE`); a cut whose column the catalogue lacks is skipped and logged. Of a TARGETID that
+    occurs more than once in the catalogue, the first row that passes all cuts counts, else the
+    first. A column called like one of the ledger's is renamed to `{name}_catalogue`.
+    """
+    kept = ledger.loc[ledger["kept"], list(LEDGER)].reset_index(drop=True)
+    unique = _one_row_each(_distinct_names(catalogue))
+    found = kept[["targetid"]].merge(unique, on="targetid", how="left", validate="many_to_one")
+    steps = {"not_in_catalogue": kept["targetid"].isin(unique["targetid"]).to_numpy()}
+    for name in POSITIVE:
+        if name in found:
+            steps[f"{name}_not_positive"] = (found[name] > 0).to_numpy()
+        else:
+            logger.info("The catalogue has no column %s: its cut is skipped.", name)
+    matched = np.logical_and.reduce(list(steps.values()))
+    values = found.drop(columns="targetid").astype(np.float64)
+    values.loc[~matched] = np.nan
+    properties = pd.concat([kept.assign(matched=matched), values], axis=1)
+    losses = pd.DataFrame(
+        [_duplicates(len(catalogue), len(unique)), *_count(kept["split"].to_numpy(), steps)],
+        columns=list(tables.LOSSES_COLUMNS),
+    )
+    _report(properties, losses)
+    return properties, losses
+
+
+def _distinct_names(catalogue: pd.DataFrame) -> pd.DataFrame:
+    taken = {*LEDGER[1:], "matched"}
+    catalogue = catalogue.rename(columns={name: f"{name}_catalogue" for name in taken})
+    double = catalogue.columns[catalogue.columns.duplicated()].unique()
+    if len(double):
+        raise DataError(
+            f"The property catalogue has more than one column called {', '.join(double)} once names "
+            "are in lower case. Rename or remove all but one."
+        )
+    return catalogue
+
+
+def _one_row_each(catalogue: pd.DataFrame) -> pd.DataFrame:
+    cuts = [name for name in POSITIVE if name in catalogue]
+    fails = ~(catalogue[cuts] > 0).all(axis=1).to_numpy()
+    best_first = catalogue.iloc[np.argsort(fails, kind="stable")]
+    return best_first.drop_duplicates("targetid")
+
+
+def _duplicates(n_rows: int, n_unique: int) -> tuple:
+    return ("duplicate_targetid", "catalogue", n_rows, n_rows - n_unique, n_unique)
+
+
+def _count(split: np.ndarray, steps: dict[str, np.ndarray]) -> list[tuple]:
+    rows = []
+    for name in (*tables.SPLITS, "all"):
+        left = split == name if name != "all" else np.ones(len(split), bool)
+        for step, passes in steps.items():
+            n_in = int(left.sum())
+            left = left & passes
+            rows.append((step, name, n_in, n_in - int(left.sum()), int(left.sum())))
+    return rows
+
+
+def _report(properties: pd.DataFrame, losses: pd.DataFrame) -> None:
+    lost = losses[(losses["split"] == "all") & (losses["n_lost"] > 0)]
+    n, matched = len(properties), properties[properties["matched"]]
+    why = "".join(f" + {row.n_lost:,} {row.step}" for row in lost.itertuples())
+    logger.info("%s kept galaxies = %s matched%s", f"{n:,}", f"{len(matched):,}", why)
+    if n and matched.empty:
+        logger.warning(
+            "No galaxy has a match, so only redshifts can be predicted. "
+            "Do the TARGETIDs of both files come from the same survey?"
+        )
+    if "z_hp" in matched:
+        other = np.abs(matched["z_hp"] - matched["z"]) / (1 + matched["z"]) > SAME_Z
+        if other.any():
+            logger.warning(
+                "%d matched galaxies differ in redshift between the two files by more than %g (1 + z).",
+                other.sum(),
+                SAME_Z,
+            )

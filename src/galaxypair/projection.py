@@ -1,0 +1,134 @@
+"""Lay the embeddings out in two dimensions with UMAP."""
+
+import logging
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from galaxypair.errors import DataError
+from galaxypair.io import Embeddings
+
+logger = logging.getLogger(__name__)
+
+FEWEST = 5  # galaxies; UMAP's spectral start needs more than dimensions + 1
+
+
+@dataclass(frozen=True)
+class UmapSettings:
+    """Parameters of UMAP.
+
+    Attributes
+    ----------
+    n_neighbors : int
+        Galaxies whose distances UMAP tries to keep around each.
+    min_dist : float
+        Least distance of points in the plane.
+    metric : {"cosine", "euclidean"}
+    seed : int
+    """
+
+    n_neighbors: int
+    min_dist: float
+    metric: str
+    seed: int
+
+
+def space_vectors(embeddings: Embeddings, space: str) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of the galaxies that have what a space needs.
+
+    Parameters
+    ----------
+    embeddings : Embeddings
+    space : {"image", "spectrum", "both"}
+
+    Returns
+    -------
+    targetid : ndarray of shape (n,), int64
+    vectors : ndarray of shape (n, d) or (n, 2 d), float32
+        Of length 1. Both: image and spectrum side by side, each of the same weight.
+    """
+    if space == "both":
+        vectors = np.hstack([embeddings.unit["image"], embeddings.unit["spectrum"]]) / np.float32(np.sqrt(2))
+    else:
+        vectors = embeddings.unit[space]
+    finite = np.isfinite(vectors).all(axis=1)
+    return embeddings.targetid[finite], vectors[finite]
+
+
+def umap_plane(vectors: np.ndarray, settings: UmapSettings) -> np.ndarray:
+    """Coordinates of vectors in the plane of UMAP; the same in each run on one machine.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d)
+    settings : UmapSettings
+        More neighbours than there are other galaxies are reduced to these, which is logged.
+
+    Returns
+    -------
+    ndarray of shape (n, 2), float32
+
+    Raises
+    ------
+    DataError
+        If there are fewer than five vectors.
+
+    Notes
+    -----
+    A seed makes UMAP run in one thread; published work on these data used all threads and no seed.
+    """
+    n = len(vectors)
+    if n < FEWEST:
+        raise DataError(
+            f"UMAP of {n} galaxies of the test split (expected at least {FEWEST}): too few have the "
+            "modality. Use a larger survey, or lower `split.train_fraction`."
+        )
+    n_neighbors = min(settings.n_neighbors, n - 1)
+    if n_neighbors < settings.n_neighbors:
+        logger.info("Only %d galaxies: umap.n_neighbors reduced to %d.", n, n_neighbors)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
+        from umap import UMAP
+
+    reducer = UMAP(
+        n_neighbors=n_neighbors,
+        min_dist=settings.min_dist,
+        metric=settings.metric,
+        random_state=settings.seed,
+        n_jobs=1,  # what a seed forces, with a warning
+    )
+    return reducer.fit_transform(vectors)
+
+
+def project(embeddings: Embeddings, space: str, *, max_galaxies: int, settings: UmapSettings) -> pd.DataFrame:
+    """Project the galaxies of one space, thinned at random if there are too many.
+
+    Parameters
+    ----------
+    embeddings : Embeddings
+    space : {"image", "spectrum", "both"}
+    max_galaxies : int
+    settings : UmapSettings
+        Its seed also draws the galaxies kept.
+
+    Returns
+    -------
+    pandas.DataFrame
+        targetid, x, y, in the order of the embeddings.
+
+    Raises
+    ------
+    DataError
+        If fewer than five galaxies have the modality.
+    """
+    targetid, vectors = space_vectors(embeddings, space)
+    if len(targetid) > max_galaxies:
+        rng = np.random.default_rng(settings.seed)
+        keep = np.sort(rng.choice(len(targetid), max_galaxies, replace=False))
+        logger.info("%s galaxies thinned to %s.", f"{len(targetid):,}", f"{max_galaxies:,}")
+        targetid, vectors = targetid[keep], vectors[keep]
+    plane = umap_plane(vectors, settings)
+    logger.info("%s: %s galaxies projected.", space, f"{len(targetid):,}")
+    return pd.DataFrame({"targetid": targetid, "x": plane[:, 0], "y": plane[:, 1]})

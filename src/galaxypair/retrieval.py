@@ -1,0 +1,183 @@
+"""Find a galaxy's spectrum by its image and the reverse: recall, rank, and nearest neighbours."""
+
+import logging
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from galaxypair import metrics, tables
+from galaxypair.errors import DataError
+from galaxypair.io import Embeddings
+
+logger = logging.getLogger(__name__)
+
+BLOCK_VALUES = 16_000_000  # similarities in memory at a time (64 MB)
+TIE = 1e-6  # cosines closer than this differ only by rounding in float32
+NEIGHBOUR_COLUMNS = ("targetid", "reference", "query", "rank", "neighbour", "similarity")
+
+
+def pair_ranks(queries: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Rank of each query's own partner among all references, by cosine.
+
+    Parameters
+    ----------
+    queries, references : ndarray of shape (n, d)
+        Unit embeddings; row i of both is the same galaxy.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        1 = the partner is the nearest. References as near as the partner count half, so that
+        embeddings that have collapsed to a point rank like chance.
+    """
+    ranks = np.empty(len(queries))
+    for start, similarity in _similarity_blocks(queries, references):
+        rows = np.arange(len(similarity))
+        own = similarity[rows, start + rows][:, None]
+        nearer = (similarity > own + TIE).sum(axis=1)
+        tied = (np.abs(similarity - own) <= TIE).sum(axis=1) - 1
+        ranks[start + rows] = 1 + nearer + tied / 2
+    return ranks
+
+
+def evaluate(
+    test: Embeddings, *, recall_at: Sequence[int], bootstrap: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Measure how well one modality of a galaxy finds the other, both ways.
+
+    Parameters
+    ----------
+    test : Embeddings
+        Galaxies without both modalities are left out.
+    recall_at : sequence of int
+    bootstrap : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    pandas.DataFrame
+        `tables.METRIC_COLUMNS`, target `pair`: `recall@{k}` (share of queries whose partner is
+        among the k nearest), `median_rank`, and beside each what random embeddings would give:
+        `chance_recall@{k}`, `chance_median_rank` with the 68 % interval of such a draw.
+
+    Raises
+    ------
+    DataError
+        If fewer than two galaxies have both modalities.
+    """
+
+    def measure(ranks: np.ndarray) -> dict[str, np.ndarray]:  # (b, n) -> (b,)
+        recall = {f"recall@{k}": np.mean(ranks <= k, axis=1) for k in recall_at}
+        return {**recall, "median_rank": np.median(ranks, axis=1)}
+
+    _, unit = _pairs(test)
+    n = len(unit["image"])
+    rows = []
+    for query, reference in (("image", "spectrum"), ("spectrum", "image")):
+        ranks = pair_ranks(unit[query], unit[reference])
+        summary = metrics.with_interval(measure, ranks, bootstrap=bootstrap, rng=rng)
+        summary |= chance(n, recall_at)
+        key = ("test_split", reference, query, "pair")
+        rows += [(*key, name, *values, n) for name, values in summary.items()]
+        logger.info(
+            "%s finds %s among %s: %s",
+            query,
+            reference,
+            f"{n:,}",
+            ", ".join(f"{name} {values[0]:.3g}" for name, values in summary.items()),
+        )
+    return pd.DataFrame(rows, columns=list(tables.METRIC_COLUMNS))
+
+
+def chance(n: int, recall_at: Sequence[int]) -> metrics.Summary:
+    """Give what embeddings that know nothing would score, with the 68 % interval of one such draw.
+
+    Parameters
+    ----------
+    n : int
+        Galaxies, each a query and a reference.
+    recall_at : sequence of int
+
+    Returns
+    -------
+    dict of str to tuple of float
+        (expected value, low, high) of `chance_recall@{k}` and `chance_median_rank`.
+
+    Notes
+    -----
+    The rank is then uniform on 1 ... n: the number of queries found is binomial, and the median
+    of n uniform ranks, scaled to (0, 1), follows Beta((n + 1) / 2, (n + 1) / 2).
+    """
+    from scipy import stats
+
+    summary = {}
+    for k in recall_at:
+        share = min(k / n, 1.0)
+        low, high = stats.binom.interval(0.68, n, share)
+        summary[f"chance_recall@{k}"] = (share, float(low / n), float(high / n))
+    low, high = 0.5 + n * np.array(stats.beta.interval(0.68, (n + 1) / 2, (n + 1) / 2))
+    summary["chance_median_rank"] = ((n + 1) / 2, float(low), float(high))
+    return summary
+
+
+def neighbours(
+    test: Embeddings, *, queries: int, n_neighbours: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Nearest neighbours of a few random galaxies, for all four pairs of modalities.
+
+    Parameters
+    ----------
+    test : Embeddings
+        Only galaxies with both modalities are asked for or found.
+    queries : int
+        Galaxies drawn; all if there are fewer.
+    n_neighbours : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    pandas.DataFrame
+        targetid (of the query), reference, query, rank (1 = nearest), neighbour, similarity. A
+        query is not its own neighbour within one modality; across, it may be found and is kept.
+
+    Raises
+    ------
+    DataError
+        If fewer than two galaxies have both modalities.
+    """
+    targetid, unit = _pairs(test)
+    drawn = rng.permutation(len(targetid))[:queries]
+    parts = []
+    for query in tables.MODALITIES:
+        for reference in tables.MODALITIES:
+            similarity = unit[query][drawn] @ unit[reference].T
+            if query == reference:
+                similarity[np.arange(len(drawn)), drawn] = -np.inf
+            order = np.argsort(-similarity, axis=1, kind="stable")[:, : min(n_neighbours, len(targetid) - 1)]
+            values = (
+                np.repeat(targetid[drawn], order.shape[1]),
+                reference,
+                query,
+                np.tile(np.arange(1, order.shape[1] + 1), len(drawn)),
+                targetid[order].reshape(-1),
+                np.take_along_axis(similarity, order, axis=1).reshape(-1),
+            )
+            parts.append(pd.DataFrame(dict(zip(NEIGHBOUR_COLUMNS, values, strict=True))))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _pairs(test: Embeddings) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    both = np.logical_and.reduce([np.isfinite(test.unit[m]).all(axis=1) for m in tables.MODALITIES])
+    if both.sum() < 2:
+        raise DataError(
+            f"{both.sum()} of {len(both)} galaxies of the test split have both image and spectrum; retrieval "
+            "needs two. Use a larger survey, or lower `split.train_fraction`."
+        )
+    return test.targetid[both], {m: test.unit[m][both] for m in tables.MODALITIES}
+
+
+def _similarity_blocks(queries: np.ndarray, references: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    step = max(1, BLOCK_VALUES // len(references))
+    for start in range(0, len(queries), step):
+        yield start, queries[start : start + step] @ references.T

@@ -1,0 +1,47 @@
+"""Gather cutouts and spectra of every galaxy that a figure shows into one small file.
+
+No figure opens a shard or a model: it looks up its galaxies in `roles.parquet` by role.
+"""
+
+from stage import stage
+
+from pathlib import Path
+
+import numpy as np
+
+from galaxypair import gallery as core
+from galaxypair import io
+
+
+def gallery(
+    *,
+    manifest: Path,
+    embeddings: Path,
+    properties: Path,
+    neighbours: Path,
+    clusters: list[Path],
+    projections: list[Path],
+    gallery: Path,
+    roles: Path,
+    settings: dict,
+) -> None:
+    chosen = core.choose(
+        io.read_table(properties),
+        io.read_table(neighbours),
+        io.read_embeddings(embeddings),
+        {path.stem: io.read_table(path) for path in clusters},
+        {path.stem.removeprefix("umap_"): io.read_table(path) for path in projections},
+        examples=settings["examples"],
+        mosaic_cells=settings["mosaic_px"],
+        rng=np.random.default_rng(settings["seed"]),
+    )
+    columns = ("targetid", "z", "image", "spectrum")
+    galaxies = io.read_galaxies(io.read_manifest(manifest), chosen["targetid"].to_numpy(), columns)
+    for name in ("image", "spectrum"):
+        galaxies[name] = core.round_mantissa(galaxies[name])
+    io.write_shard(gallery, galaxies, compression="gzip")
+    io.write_table(chosen, roles)
+
+
+if __name__ == "__main__":
+    stage(gallery)
