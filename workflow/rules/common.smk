@@ -39,6 +39,12 @@ def trained_run():
     return config["model"]["from_run"] or config["run"]
 
 
+def model_file(name):
+    """A file of the model; another run's is tracked if it is there, see `existing`."""
+    path = f"results/{trained_run()}/model/{name}"
+    return path if config["model"]["from_run"] is None else existing(path)
+
+
 def targets():
     """What plain `snakemake` makes."""
     borrowed = config["model"]["from_run"] is not None

@@ -1,9 +1,3 @@
-def model_file(name):
-    """A file of the model; another run's is tracked if it is there, see `existing`."""
-    path = f"results/{trained_run()}/model/{name}"
-    return path if config["model"]["from_run"] is None else existing(path)
-
-
 rule embed:
     input:
         manifest="results/{run}/dataset/manifest.json",
@@ -22,7 +16,7 @@ rule embed:
         mem_mb=2000,
     params:
         split="{split}",
-        model=f"results/{trained_run()}/model",
+        model=lambda wildcards: f"results/{trained_run()}/model",
         batch_size=config["embed"]["batch_size"],
     script:
         "../scripts/embed.py"
