@@ -103,9 +103,7 @@ def _bright_and_faint_and_red(
     return (z < 0.8) & (r > 13.5) & (bright | faint | luminous_red)
 
 
-def _nearby_and_bright(
-    r: np.ndarray, z_band: np.ndarray, z: np.ndarray, uniform: np.ndarray
-) -> np.ndarray:
+def _nearby_and_bright(r: np.ndarray, z_band: np.ndarray, z: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     return (r < 17.8) & (r > 12.5) & (z < 0.2)
 
 
@@ -149,9 +147,7 @@ def draw_galaxies(
     return galaxies[sample.observed(magnitude[:, 1], magnitude[:, 2], z, uniform)]
 
 
-def _redshift_and_mass(
-    sample: Sample, n: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _redshift_and_mass(sample: Sample, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     x = 10 ** (_MASS_GRID - 10.66)  # double Schechter function of GAMA, Baldry et al. (2012)
     density = np.exp(-x) * (3.96 * x**0.65 + 0.79 * x**-0.47)
     # a galaxy of less mass than this is too faint even if it is of the bluest kind
