@@ -11,9 +11,11 @@ from pathlib import Path
 from galaxypair.mock.survey import SurveySettings, write_survey
 
 
-def simulate(library: Path, joint: Path, provabgs: Path, truth: Path, settings: dict, threads: int) -> None:
-    chosen = {name: settings[name] for name in SurveySettings.__dataclass_fields__}
-    write_survey(SurveySettings(**chosen), library, joint, provabgs, truth, threads)
+def simulate(
+    *, library: Path, joint: Path, provabgs: Path, truth: Path, settings: dict, threads: int
+) -> None:
+    chosen = SurveySettings(**{name: settings[name] for name in SurveySettings.__dataclass_fields__})
+    write_survey(chosen, library, joint=joint, provabgs=provabgs, truth=truth, processes=threads)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Noise and blur follow the log-normal fits to Legacy Surveys DR9 that AstroCLIP's
 with their augmentations; neighbours follow number counts. The same model tells what share of the
 galaxy's light enters the fibre, so that image and spectrum agree.
 
-Rendering is fast because every part is drawn on the smallest of three stamps that holds it down to
+Rendering is fast because every part is drawn on the smallest of four stamps that holds it down to
 a tenth of the noise, and because neighbours are pasted from a bank.
 """
 
@@ -23,7 +23,7 @@ ELECTRONS_PER_NANOMAGGY = 2500
 FIBRE_RADIUS_PX = 0.75 / PIXEL_SCALE_ARCSEC  # DESI's fibre of 1.5 arcsec
 MAX_RADIUS_ARCSEC = 25
 
-STAMPS_PX = (64, 96, 180)  # sizes with fast transforms; the last overlaps the cutout's edges
+STAMPS_PX = (64, 96, 180, 256)  # sizes with fast transforms; the last two are cut at the cutout's edges
 _NEIGHBOUR_PX = 64
 _N_PSF = 24
 _NEIGHBOUR_RADII_ARCSEC = np.geomspace(0.2, 2.0, 8)
@@ -182,7 +182,8 @@ def _add_neighbours(image: np.ndarray, stamps: np.ndarray, rng: np.random.Genera
     n_galaxy, n_star = rng.poisson(6), rng.poisson(0.8)
     n = n_galaxy + n_star
     r = np.r_[_counts(n_galaxy, 18, 23.5, 0.35, rng), _counts(n_star, 16, 23, 0.15, rng)]
-    g_r, r_z = np.clip(rng.normal(0.8, 0.35, n), 0.15, 1.7), np.clip(rng.normal(0.5, 0.25, n), 0, 1.3)
+    g_r = np.clip(rng.normal(0.8, 0.35, n), 0.15, 1.6)
+    r_z = 0.6 * (g_r - 0.2) + rng.normal(0, 0.1, n)  # both galaxies and stars keep near one locus
     flux = (10 ** (0.4 * (22.5 - r[:, None] - np.c_[g_r, 0 * r, -r_z]))).astype(np.float32)
     # galaxies of r = 23 have 0.35 arcsec, those of 18 five times as much
     radius = 0.35 * 10 ** (0.14 * (23 - r) + rng.normal(0, 0.15, n))

@@ -270,7 +270,7 @@ def _order(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def write_survey(
-    settings: SurveySettings, library: Path, joint: Path, provabgs: Path, truth: Path, processes: int
+    settings: SurveySettings, library: Path, *, joint: Path, provabgs: Path, truth: Path, processes: int
 ) -> None:
     """Simulate a survey and write its three files.
 
