@@ -20,7 +20,17 @@ if config["source"] == "simulate":
     rule simulate:
         input:
             library="results/{run}/survey/stellar_library.h5",
-            code=code("mock/galaxies", "mock/images", "mock/spectra", "mock/survey"),
+            code=code(
+                "mock/catalogue",
+                "mock/galaxies",
+                "mock/images",
+                "mock/junk",
+                "mock/light",
+                "mock/morphology",
+                "mock/profiles",
+                "mock/spectra",
+                "mock/survey",
+            ),
         output:
             joint="results/{run}/survey/joint.h5",
             provabgs="results/{run}/survey/provabgs.hdf5",

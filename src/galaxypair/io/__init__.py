@@ -3,11 +3,12 @@
 With `ingest` and `download` this is the only place that opens data files.
 """
 
+from galaxypair.io.arrays import read_arrays, write_arrays
 from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, read_embeddings, unit
 from galaxypair.io.files import atomic_path, open_hdf5, write_text
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint
-from galaxypair.io.provabgs import read_provabgs, write_provabgs
+from galaxypair.io.provabgs import read_provabgs, write_provabgs, write_provabgs_blocks
 from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, write_shard
 
 __all__ = [
@@ -20,13 +21,16 @@ __all__ = [
     "iter_joint",
     "iter_shards",
     "open_hdf5",
+    "read_arrays",
     "read_embeddings",
     "read_galaxies",
     "read_manifest",
     "read_provabgs",
     "read_table",
     "unit",
+    "write_arrays",
     "write_provabgs",
+    "write_provabgs_blocks",
     "write_shard",
     "write_table",
     "write_text",

@@ -1,5 +1,6 @@
 """The PROVABGS catalogue: an astropy table in HDF5."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -20,12 +21,30 @@ def write_provabgs(path: Path, columns: dict[str, np.ndarray]) -> None:
     columns : dict of str to ndarray of shape (n, ...)
         Column names as in the published file.
     """
-    fields = [(k, v.dtype, v.shape[1:]) for k, v in columns.items()]
-    table = np.empty(len(next(iter(columns.values()))), dtype=fields)
-    for name, values in columns.items():
-        table[name] = values
+    write_provabgs_blocks(path, [columns], len(next(iter(columns.values()))))
+
+
+def write_provabgs_blocks(path: Path, blocks: Iterable[dict[str, np.ndarray]], rows: int) -> None:
+    """Write a catalogue in the layout of the published PROVABGS file, block by block.
+
+    Parameters
+    ----------
+    path : Path
+    blocks : iterable of dict of str to ndarray of shape (n, ...)
+        At least one; all with the same columns.
+    rows : int
+        Sum of the blocks' lengths.
+    """
+    start = 0
     with atomic_path(path) as part, h5py.File(part, "w") as file:
-        file.create_dataset(tables.PROVABGS_GROUP, data=table)
+        for columns in blocks:
+            fields = [(k, v.dtype, v.shape[1:]) for k, v in columns.items()]
+            table = np.empty(len(next(iter(columns.values()))), dtype=fields)
+            for name, values in columns.items():
+                table[name] = values
+            data = file.require_dataset(tables.PROVABGS_GROUP, (rows,), table.dtype)
+            data[start : start + len(table)] = table
+            start += len(table)
 
 
 def read_provabgs(path: Path, block_rows: int = 4096) -> pd.DataFrame:

@@ -1,0 +1,63 @@
+"""A map over worker processes that keeps the order and never holds more than a few results."""
+
+import functools
+import itertools
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+
+@contextmanager
+def ordered_map(processes: int) -> Iterator[Callable[[Callable, Iterable], Iterable]]:
+    """Give a lazy `map` that works in this process, or in several.
+
+    Results come in the order of the jobs whatever the number of processes, and at most two jobs per
+    process are under way or waiting to be fetched, so that memory stays bounded and jobs may be
+    endless. Linear algebra uses one thread per process.
+
+    Parameters
+    ----------
+    processes : int
+
+    Yields
+    ------
+    callable
+        (function, iterable of jobs) -> iterator of results. The function and what it needs must be
+        importable by name: workers are spawned.
+    """
+    if processes == 1:
+        with threadpool_limits(1):
+            yield map
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        yield functools.partial(_bounded, pool, 2 * processes)
+
+
+def _bounded(pool: ProcessPoolExecutor, ahead: int, function: Callable, jobs: Iterable) -> Iterator[Any]:
+    jobs = iter(jobs)
+    waiting = deque(pool.submit(_call, function, job) for job in itertools.islice(jobs, ahead))
+    try:
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(_call, function, job) for job in itertools.islice(jobs, 1))
+            yield result
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _call(function: Callable, job: Any) -> Any:
+    _use_one_thread()
+    return function(job)
+
+
+@functools.cache
+def _use_one_thread() -> None:
+    """Once per worker, after unpickling the first function has loaded the libraries."""
+    threadpool_limits(1)

@@ -1,0 +1,177 @@
+"""DESI spectra: what arrives through the fibre, and what the spectrograph makes of it.
+
+The noise model (its shape with wavelength, and the sky lines) was measured on the inverse variance
+of two public DESI coadds; the absolute level is a choice.
+
+References
+----------
+DESI Collaboration (2022), AJ 164, 207 (instrument); Guy et al. (2023), AJ 165, 144 (pipeline,
+sky residuals, calibration on standard stars).
+"""
+
+import numpy as np
+import scipy.fft
+
+from galaxypair import tables
+from galaxypair.mock.library import REST_WAVELENGTH, StellarLibrary
+from galaxypair.mock.light import EXTINCTION, SPEED_OF_LIGHT, continuum, dilution, line_luminosity
+
+WAVELENGTH = np.linspace(tables.WAVELENGTH_MIN, tables.WAVELENGTH_MAX, tables.N_WAVELENGTH)
+STEP = WAVELENGTH[1] - WAVELENGTH[0]
+RESOLUTION_SIGMA = 0.78  # Angstrom; FWHM of 1.8
+BAND_CENTRES = (4770, 6420, 9150)  # Angstrom, where the fibre's share of g, r, z light is anchored
+FLUX_UNIT = 1e-17  # erg / s / cm2 / Angstrom
+_LINE_REACH = 24  # pixels on each side that an emission line is drawn on
+
+# noise per pixel relative to that at 6600 Angstrom: (wavelength, ratio)
+_NOISE_KNOTS = (
+    *((3600, 11), (3700, 7.5), (3850, 4.6), (4000, 3.7), (4300, 2.75), (4700, 2.15), (5200, 1.7)),
+    *((5740, 1.6), (5800, 1.45), (6200, 1.18), (6600, 1), (7000, 0.87), (7500, 0.84), (7600, 0.86)),
+    *((7700, 0.76), (8000, 0.67), (8800, 0.58), (9200, 0.56), (9600, 0.76), (9824, 0.82)),
+)
+NOISE_SHAPE = np.interp(WAVELENGTH, *np.array(_NOISE_KNOTS).T)
+
+# bright night-sky lines: wavelength and variance relative to the sky between lines
+_SKY_LINES = (
+    *((5578, 24), (5890, 3), (6302, 12), (7278, 11), (7752, 11), (7796, 9), (7823, 11), (7855, 12)),
+    *((7915, 17), (7966, 12), (7995, 15), (8028, 10), (8290, 13), (8301, 13), (8346, 40), (8401, 24)),
+    *((8432, 35), (8467, 22), (8506, 9), (8763, 15), (8770, 23), (8780, 25), (8829, 80), (8838, 18)),
+    *((8870, 11), (8888, 54), (8905, 13), (8922, 57), (8946, 12), (8960, 36), (8990, 13), (9003, 24)),
+    *((9310, 40), (9315, 54), (9326, 134), (9340, 13), (9378, 188), (9422, 16), (9442, 350), (9462, 75)),
+    *((9478, 97), (9504, 48), (9522, 29), (9555, 26), (9570, 42), (9623, 11), (9683, 11), (9702, 18)),
+    *((9722, 23), (9793, 69), (9802, 16)),
+)
+
+
+def _sky_lines() -> tuple[np.ndarray, np.ndarray]:
+    centre, variance = np.array(_SKY_LINES, float).T[..., None]
+    offset = (WAVELENGTH - centre) / 1.2
+    profile = np.exp(-0.5 * offset**2)
+    # left by a sky model of slightly wrong strength (even) or wavelength (odd), in units of sigma
+    residual = np.stack([profile, offset * profile]) * np.sqrt(variance)
+    return (variance * profile).sum(0), residual.sum(1)
+
+
+SKY_EXCESS, SKY_RESIDUALS = _sky_lines()  # (7781,) variance; (2, 7781) shapes of residuals
+
+
+def fibre_spectra(galaxies: np.ndarray, fibre_fraction: np.ndarray, library: StellarLibrary) -> np.ndarray:
+    """Noiseless spectra of the light inside the fibre.
+
+    Parameters
+    ----------
+    galaxies : structured ndarray of shape (n,)
+        Columns of `galaxies.GALAXY_DTYPE`.
+    fibre_fraction : ndarray of shape (n, 3)
+        Share of the light in the fibre in g, r, z, relative to that of a star.
+    library : StellarLibrary
+
+    Returns
+    -------
+    ndarray of shape (n, 7781), float32 [1e-17 erg / s / cm2 / Angstrom]
+        On `WAVELENGTH`, vacuum, observed frame, reddened by the Milky Way.
+    """
+    flux = _stars(galaxies, library)
+    _add_lines(flux, galaxies, library)
+    milky_way = -0.4 * EXTINCTION[1] * (WAVELENGTH / BAND_CENTRES[1]) ** -1.45
+    flux *= 10 ** (galaxies["ebv"][:, None] * milky_way.astype(np.float32))
+    flux *= [np.interp(WAVELENGTH, BAND_CENTRES, share) for share in fibre_fraction]
+    return flux
+
+
+def _stars(galaxies: np.ndarray, library: StellarLibrary) -> np.ndarray:
+    """Continuum, blurred by the stars' motions, on the observed grid."""
+    rest = continuum(galaxies, library.fine, REST_WAVELENGTH)
+    pixel = SPEED_OF_LIGHT * np.log(REST_WAVELENGTH[1] / REST_WAVELENGTH[0])  # km/s
+    sigma = galaxies["sigma_stars"][:, None] / np.float32(pixel)
+    frequency = scipy.fft.rfftfreq(len(REST_WAVELENGTH)).astype(np.float32)
+    blurred = scipy.fft.irfft(scipy.fft.rfft(rest) * np.exp(-2 * (np.pi * frequency * sigma) ** 2))
+    stretch = 1 + galaxies["z"]
+    scale = dilution(galaxies["z"]) / FLUX_UNIT
+    rows = zip(stretch, blurred, scale, strict=True)
+    return np.array([s * np.interp(WAVELENGTH, REST_WAVELENGTH * a, row) for a, row, s in rows], np.float32)
+
+
+def _add_lines(flux: np.ndarray, galaxies: np.ndarray, library: StellarLibrary) -> None:
+    """Add Gaussian emission lines to the spectra, in place."""
+    stretch = 1 + galaxies["z"][:, None]
+    centre = library.line_wavelength * stretch  # (n, line)
+    total = line_luminosity(galaxies, library) * stretch * (dilution(galaxies["z"]) / FLUX_UNIT)[:, None]
+    sigma = np.hypot(centre * galaxies["sigma_gas"][:, None] / SPEED_OF_LIGHT, RESOLUTION_SIGMA)
+    nearest = np.rint((centre - WAVELENGTH[0]) / STEP).astype(int)
+    row, line = np.nonzero((nearest > -_LINE_REACH) & (nearest < len(WAVELENGTH) + _LINE_REACH))
+    centre, total, sigma = (v[row, line][:, None] for v in (centre, total, sigma))
+    pixel = nearest[row, line][:, None] + np.arange(-_LINE_REACH, _LINE_REACH + 1)
+    offset = (WAVELENGTH[0] + STEP * pixel - centre) / sigma
+    profile = (total / (np.sqrt(2 * np.pi) * sigma) * np.exp(-0.5 * offset**2)).astype(np.float32)
+    inside = (pixel >= 0) & (pixel < len(WAVELENGTH))
+    flat = (row[:, None] * len(WAVELENGTH) + pixel)[inside]
+    flux += np.bincount(flat, profile[inside], flux.size).reshape(flux.shape)
+
+
+def observe(flux: np.ndarray, galaxies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Observe spectra: photon and read noise, sky residuals, calibration errors, cosmic rays.
+
+    Parameters
+    ----------
+    flux : ndarray of shape (n, 7781), float32 [1e-17 erg / s / cm2 / Angstrom]
+        From `fibre_spectra`.
+    galaxies : structured ndarray of shape (n,)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (n, 7781), float32 [1e-17 erg / s / cm2 / Angstrom]
+        Never exactly 0, which is kept for pixels without data.
+    """
+    sigma = noise_level(galaxies, rng)[:, None] * NOISE_SHAPE.astype(np.float32)
+    sigma *= np.sqrt(1 + SKY_EXCESS.astype(np.float32) + np.clip(flux, 0, None) / 5)
+    noise = rng.standard_normal(flux.shape, np.float32)
+    noise += rng.normal(0, (0.25, 0.15), (len(flux), 2)).astype(np.float32) @ SKY_RESIDUALS.astype(np.float32)
+    observed = flux * _calibration_error(len(flux), rng)
+    observed += sigma * noise
+    _add_cosmic_rays(observed, sigma, rng)
+    observed[observed == 0] = 1e-9
+    return observed
+
+
+def noise_level(galaxies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Noise per pixel at 6600 Angstrom: bright-time exposures, and deeper ones.
+
+    Parameters
+    ----------
+    galaxies : structured ndarray of shape (n,)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (n,), float32 [1e-17 erg / s / cm2 / Angstrom]
+
+    Notes
+    -----
+    Deep are: half of the galaxies beyond z = 0.4 (dark time), two thirds of the bright sample (like
+    the repeated exposures of survey validation, and like SDSS spectra of nearby galaxies) and one in
+    eight of the rest.
+    """
+    share = np.where(galaxies["z"] > 0.4, 0.5, np.where(galaxies["bright_sample"], 0.67, 0.125))
+    level = np.where(rng.random(len(galaxies)) < share, 0.28, 0.7)
+    return (level * 10 ** rng.normal(0, 0.15, len(galaxies))).astype(np.float32)
+
+
+def _calibration_error(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Multiplicative error: a tilt (5 %, one in five 15 %) and a wavy curve of 1.5 %: (n, 7781)."""
+    knots = np.linspace(WAVELENGTH[0], WAVELENGTH[-1], 9)
+    tilt = np.where(rng.random(n) < 0.2, 0.15, 0.05) * rng.normal(size=n)
+    curve = (1 + rng.normal(0, 0.015, (n, 9))) * np.exp(tilt[:, None] * np.linspace(-0.5, 0.5, 9))
+    weight = np.stack([np.interp(WAVELENGTH, knots, unit) for unit in np.eye(9)])
+    return curve.astype(np.float32) @ weight.astype(np.float32)
+
+
+def _add_cosmic_rays(observed: np.ndarray, sigma: np.ndarray, rng: np.random.Generator) -> None:
+    """Add the cosmic rays that masking missed, one per spectrum on average, in place."""
+    hits = rng.poisson(len(observed))
+    row = rng.integers(0, len(observed), hits)
+    pixel = rng.integers(0, observed.shape[1] - 1, hits)
+    height = sigma[row, pixel] * 10 ** rng.uniform(0.7, 1.7, hits)
+    observed[row, pixel] += height
+    observed[row, pixel + 1] += height * rng.uniform(0, 1, hits)
