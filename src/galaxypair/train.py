@@ -42,8 +42,10 @@ class ContrastiveTask(lightning.LightningModule):
         self.model = model.build(model_settings)
 
     def on_train_epoch_start(self) -> None:
-        """Tie dropout to the epoch, so that a resumed training equals an undisturbed one."""
+        """Tie order and dropout to the epoch, so that a resumed training equals an undisturbed one."""
         torch.manual_seed(self.settings["seed"] * 10_000 + self.current_epoch)
+        # Lightning 2.6 sets the sampler's epoch itself, but one too low after a resume
+        self.trainer.train_dataloader.sampler.set_epoch(self.current_epoch)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Augment each galaxy by its own draw, embed and compare."""

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import torch
+
+from galaxypair import images, spectra
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_asinh_stretch_equals_numpy():
+    x = torch.tensor(np.random.default_rng(1).normal(0, 1, (2, 3, 4, 4)), dtype=torch.float32)
+    scales = np.array(images.BAND_SCALES)[None, :, None, None]
+    np.testing.assert_allclose(images.asinh_stretch(x), np.arcsinh(x.numpy() * scales * 20) / 3, atol=1e-5)
+
+
+def test_image_augmentations_are_drawn_for_each_galaxy():
+    one = torch.arange(3 * 20 * 20, dtype=torch.float32).view(1, 3, 20, 20).expand(64, -1, -1, -1)
+    out = images.augment(one, 12, generator())
+    assert len({tuple(o.flatten().tolist()) for o in out}) > 40
+
+
+def test_image_augmentations_only_move_pixels():
+    one = torch.rand(8, 3, 12, 12)
+    out = images.augment(one, 12, generator())  # no margin: no shift
+    for before, after in zip(one, out, strict=True):
+        np.testing.assert_array_equal(np.sort(before.flatten()), np.sort(after.flatten()))
+
+
+def test_center_crop_keeps_the_centre():
+    x = torch.zeros(1, 3, 112, 112)
+    x[..., 56, 56] = 1
+    assert images.center_crop(x, 96)[..., 48, 48].eq(1).all()
+
+
+def test_box_mean_is_the_weighted_running_mean():
+    values, weights = torch.rand(2, 40), (torch.rand(2, 40) > 0.3).float()
+    got = spectra.box_mean(values, weights, 5)
+    i = 17
+    window = slice(i - 2, i + 3)
+    expected = (values[:, window] * weights[:, window]).sum(1) / weights[:, window].sum(1).clamp(min=1e-6)
+    np.testing.assert_allclose(got[:, i], expected, atol=1e-6)
+
+
+def spectrum(n=3):
+    flux = torch.tensor(np.random.default_rng(2).normal(3, 0.3, (n, 7781)), dtype=torch.float32)
+    flux += torch.linspace(-1, 1, 7781)
+    flux[:, 4000:4006] += 20
+    return flux
+
+
+def test_split_continuum_has_no_say_on_bins_without_data():
+    flux = spectrum()
+    flux[:, :1000] = 0
+    channels, summary = spectra.split_continuum(flux)
+    assert channels.shape == (3, spectra.N_CHANNELS, spectra.N_BINS)
+    assert summary.shape == (3, spectra.N_SUMMARY)
+    assert (channels[..., :500] == 0).all()
+    assert torch.isfinite(channels).all() and torch.isfinite(summary).all()
+    other = flux.clone()
+    other[:, :1000] = 0
+    assert torch.equal(spectra.split_continuum(other)[0], channels)
+
+
+def test_split_continuum_puts_lines_at_their_place():
+    channels, _ = spectra.split_continuum(spectrum())
+    assert (channels[:, 1].argmax(1) - 2001).abs().max() <= 2
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1e3])
+def test_split_continuum_channels_do_not_depend_on_flux_scale(scale):
+    flux = spectrum()
+    a, b = spectra.split_continuum(flux)[0], spectra.split_continuum(flux * scale)[0]
+    np.testing.assert_allclose(a, b, atol=2e-2)
+
+
+def test_split_continuum_stays_finite_on_all_zero_spectra():
+    channels, summary = spectra.split_continuum(torch.zeros(2, 7781))
+    assert torch.isfinite(channels).all() and torch.isfinite(summary).all()
+
+
+def test_spectrum_augmentations_are_drawn_for_each_galaxy_and_keep_gaps():
+    flux = spectrum(1).expand(16, -1).clone()
+    flux[:, 3000:3100] = 0
+    out = spectra.augment(flux, generator())
+    assert (out[:, 3000:3100] == 0).all()
+    assert len({round(float(o[4003]), 3) for o in out}) == 16

@@ -1,0 +1,146 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+from factories import make_joint
+
+from galaxypair import io, preprocess, splits, tables
+from galaxypair.errors import DataError
+
+CUTS = preprocess.Cuts(
+    shard_rows=5,
+    crop_px=64,
+    core_px=96,
+    max_bad_pixel_fraction=0.05,
+    max_bad_wavelength_fraction=0.5,
+    z_min=0.0,
+    z_max=0.8,
+    require_z=True,
+    require_modalities="both",
+    match_radius_arcsec=1.0,
+)
+EITHER = preprocess.Cuts(**{**vars(CUTS), "require_modalities": "either", "require_z": False})
+SPLIT = {"train_fraction": 0.8, "val_fraction": 0.2}
+
+
+def spoiled_joint(path):
+    """One spoiled row for each reason; the other rows are good."""
+    make_joint(path, n_per_group=10, groups=2)
+    with h5py.File(path, "r+") as file:
+        a, b = file["0"], file["1"]
+        a["images"][0, 70, 70, 1] = np.nan
+        a["spectra"][1, 5] = np.inf
+        a["spectra"][2] = 0
+        a["redshifts"][3] = 1.2
+        a["redshifts"][4] = np.nan
+        a["images"][5, :, 80:, 2] = 0
+        a["spectra"][6, :6000] = 0
+        a["images"][7], a["spectra"][8] = np.nan, np.nan
+        b["targetids"][0] = a["targetids"][9]
+    return path
+
+
+EXPECTED = [
+    "image_not_finite",
+    "spectrum_not_finite",
+    "spectrum_all_zero",
+    "z_out_of_range",
+    "z_missing",
+    "image_bad_pixels",
+    "spectrum_bad_pixels",
+    "image_absent",
+    "spectrum_absent",
+    "",
+    "duplicate_targetid",
+]
+
+
+def build(tmp_path, cuts=CUTS, places=None):
+    joint = spoiled_joint(tmp_path / "joint.h5")
+    return preprocess.build_dataset(joint, tmp_path / "dataset", cuts, SPLIT, places or {})
+
+
+def test_every_spoiled_row_gets_its_reason(tmp_path):
+    ledger, _ = build(tmp_path)
+    assert ledger["reason"].tolist()[:11] == EXPECTED
+    assert (ledger["reason"][11:] == "").all()
+    assert set(ledger["reason"]) <= {"", *tables.REASONS}
+
+
+def test_rows_in_are_rows_kept_plus_rows_in_the_ledger(tmp_path):
+    ledger, manifest = build(tmp_path)
+    assert len(ledger) == 20
+    assert ledger["kept"].sum() + (ledger["reason"] != "").sum() == 20
+    assert (
+        sum(s["rows"] for s in manifest["shards"]) == ledger["kept"].sum() == sum(manifest["splits"].values())
+    )
+
+
+def test_shards_hold_the_kept_galaxies_in_order_with_their_own_data(tmp_path):
+    ledger, manifest = build(tmp_path)
+    io.write_text(json.dumps(manifest), tmp_path / "dataset" / "manifest.json")
+    read = io.read_manifest(tmp_path / "dataset" / "manifest.json")
+    batches = list(io.iter_shards(read, ["targetid", "image", "spectrum", "split"]))
+    targetid = np.concatenate([b["targetid"] for b in batches])
+    kept = ledger[ledger["kept"]]
+    assert targetid.tolist() == kept["targetid"].tolist()
+    assert [s["rows"] for s in manifest["shards"]] == kept["shard"].value_counts(sort=False).tolist()
+    with h5py.File(tmp_path / "joint.h5") as file:
+        row = kept.iloc[3]
+        original = file[row["group"]]["images"][row["index"]]
+    image = np.concatenate([b["image"] for b in batches])[3]
+    np.testing.assert_array_equal(image, original[44:108, 44:108])
+
+
+def test_either_keeps_a_galaxy_by_its_good_modality_and_says_what_was_left_out(tmp_path):
+    ledger, _ = build(tmp_path, EITHER)
+    assert ledger.loc[[0, 7], "has_image"].tolist() == [False, False]
+    assert ledger.loc[[0, 7], "kept"].all()
+    assert ledger.loc[0, "detail"] == "left out: image_not_finite"
+    assert ledger.loc[2, "detail"] == "left out: spectrum_all_zero"
+    assert ledger.loc[4, "kept"]  # no redshift, none required
+
+
+def test_two_targets_at_one_place_are_one_galaxy(tmp_path):
+    ledger, _ = build(tmp_path, places={1009: 7, 1015: 7})
+    assert ledger.loc[ledger["targetid"] == 1015, "reason"].tolist() == ["duplicate_position"]
+
+
+def test_no_galaxy_left_is_an_error_that_says_why(tmp_path):
+    joint = make_joint(tmp_path / "joint.h5", n_per_group=3, groups=1)
+    with h5py.File(joint, "r+") as file:
+        file["0"]["redshifts"][:] = 5
+    with pytest.raises(DataError, match=r"none of 3 galaxies passed the cuts .*3 z_out_of_range"):
+        preprocess.build_dataset(joint, tmp_path / "dataset", CUTS, SPLIT, {})
+
+
+def test_a_second_run_leaves_no_shards_of_the_first(tmp_path):
+    build(tmp_path)
+    joint = make_joint(tmp_path / "small.h5", n_per_group=3, groups=1)
+    _, manifest = preprocess.build_dataset(joint, tmp_path / "dataset", CUTS, SPLIT, {})
+    assert sorted(p.name for p in (tmp_path / "dataset").glob("shard-*")) == [
+        s["name"] for s in manifest["shards"]
+    ]
+
+
+def test_split_is_the_published_one_by_row_and_validation_comes_from_train():
+    index = np.arange(1000)
+    split = splits.assign(index, 1000, 39627000000000000 + index, train_fraction=0.8, val_fraction=0.1)
+    assert (split[800:] == 2).all() and (split[:800] != 2).all()
+    assert 50 < (split == 1).sum() < 110
+
+
+def test_hash_fraction_is_even_and_fixed():
+    values = splits.hash_fraction(np.arange(20_000))
+    counts, _ = np.histogram(values, 10, (0, 1))
+    assert (abs(counts - 2000) < 200).all()
+    assert splits.hash_fraction(np.array([0]))[0] == pytest.approx(0xE220A8397B1DCDAF / 2**64, abs=1e-15)
+
+
+def test_position_groups_join_chains_and_ignore_unknown_places():
+    targetid = np.array([1, 2, 3, 4, 5])
+    ra = np.array([10, 10 + 0.8 / 3600, 10 + 1.6 / 3600, 11, np.nan])
+    groups = splits.position_groups(targetid, ra, np.zeros(5), 1.0)
+    assert set(groups) == {1, 2, 3}
+    assert len(set(groups.values())) == 1

@@ -1,0 +1,130 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from factories import make_joint
+from test_model import SETTINGS
+from test_preprocess import CUTS
+
+from galaxypair import embed, io, loaders, model, preprocess, train
+from galaxypair.errors import ConfigError, DataError
+
+TRAIN = {
+    "seed": 1,
+    "epochs": 3,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "weight_decay": 0.01,
+    "accelerator": "cpu",
+    "precision": "32-true",
+    "image_augmentations": True,
+    "spectrum_augmentations": True,
+}
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dataset")
+    joint = make_joint(folder / "joint.h5", n_per_group=20, groups=2)
+    cuts = preprocess.Cuts(**{**vars(CUTS), "shard_rows": 15})
+    _, made = preprocess.build_dataset(joint, folder, cuts, {"train_fraction": 0.8, "val_fraction": 0.3}, {})
+    joint.unlink()
+    io.write_text(json.dumps(made), folder / "manifest.json")
+    return io.read_manifest(folder / "manifest.json")
+
+
+def weights(made):
+    return torch.cat([p.detach().flatten() for p in made.state_dict().values() if p.is_floating_point()])
+
+
+def test_two_trainings_give_the_same_weights(manifest, tmp_path):
+    a, rows = train.fit(manifest, tmp_path / "a", SETTINGS, TRAIN, threads=1)
+    b, _ = train.fit(manifest, tmp_path / "b", SETTINGS, TRAIN, threads=1)
+    assert torch.equal(weights(a), weights(b))
+    assert rows["epoch"].tolist() == [1, 2, 3]
+
+
+def test_killed_training_resumes_to_the_weights_of_an_undisturbed_one(manifest, tmp_path):
+    """Stop after the second epoch as a kill would, start again: same weights, same history."""
+    code = (
+        "import os, signal; from pathlib import Path; from galaxypair import io, train\n"
+        "def kill(self, trainer, *_):\n"
+        "    if trainer.current_epoch == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "train.History.on_train_epoch_start = kill\n"
+        f"manifest = io.read_manifest(Path({str(manifest['paths'][0].parent / 'manifest.json')!r}))\n"
+        f"train.fit(manifest, Path({str(tmp_path / 'killed')!r}), {SETTINGS!r}, {TRAIN!r}, threads=1)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": "src"},
+        check=False,
+        capture_output=True,
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    assert (tmp_path / "killed" / "last.ckpt").exists()
+    resumed, rows = train.fit(manifest, tmp_path / "killed", SETTINGS, TRAIN, threads=1)
+    straight, expected = train.fit(manifest, tmp_path / "straight", SETTINGS, TRAIN, threads=1)
+    assert torch.equal(weights(resumed), weights(straight))
+    assert rows.equals(expected)
+
+
+def test_state_key_changes_with_all_that_shapes_a_training(tmp_path):
+    module = tmp_path / "m.py"
+    module.write_text("a = 1")
+    key = train.state_key(SETTINGS, TRAIN, "data", [module])
+    assert key == train.state_key(SETTINGS, {**TRAIN, "accelerator": "gpu"}, "data", [module])
+    assert key != train.state_key(SETTINGS, {**TRAIN, "seed": 2}, "data", [module])
+    assert key != train.state_key({**SETTINGS, "logit_scale": 2.7}, TRAIN, "data", [module])
+    assert key != train.state_key(SETTINGS, TRAIN, "other data", [module])
+    module.write_text("a = 2")
+    assert key != train.state_key(SETTINGS, TRAIN, "data", [module])
+
+
+def test_second_process_on_one_training_is_refused(tmp_path):
+    with train.only_writer(tmp_path), pytest.raises(DataError, match="another process"):
+        with train.only_writer(tmp_path):
+            pass
+
+
+def test_batch_larger_than_the_train_split_is_refused(manifest, tmp_path):
+    with pytest.raises(ConfigError, match=r"fewer than one batch of 500.*train\.batch_size"):
+        train.fit(manifest, tmp_path, SETTINGS, {**TRAIN, "batch_size": 500}, threads=1)
+
+
+def test_every_epoch_sees_each_galaxy_once_in_another_order():
+    sampler = loaders.EpochSampler(50, seed=3)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert first != second
+
+
+def test_embeddings_do_not_depend_on_the_batch_size_and_repeat_exactly(manifest, tmp_path):
+    torch.manual_seed(0)
+    made = model.build(SETTINGS)
+    for name, size in (("a", 4), ("b", 4), ("c", 64)):
+        embed.embed_split(manifest, made, "train", tmp_path / f"{name}.parquet", size)
+    a, b, c = (io.read_embeddings(tmp_path / f"{name}.parquet") for name in "abc")
+    np.testing.assert_array_equal(a.raw["image"], b.raw["image"])
+    np.testing.assert_allclose(a.raw["spectrum"], c.raw["spectrum"], atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(a.unit["image"], axis=1), 1, atol=1e-5)
+    assert len(a.targetid) == manifest["splits"]["train"]
+
+
+def test_absent_modality_is_embedded_as_nan():
+    made = model.build(SETTINGS).eval()
+    batch = {
+        "image": np.zeros((2, 64, 64, 3), np.float32),
+        "spectrum": np.ones((2, 7781), np.float32),
+        "has_image": np.array([True, False]),
+        "has_spectrum": np.array([True, True]),
+    }
+    out = embed.embed_batch(made, batch)
+    assert np.isnan(out["image"][1]).all()
+    assert np.isfinite(out["image"][0]).all() and np.isfinite(out["spectrum"]).all()
