@@ -43,7 +43,15 @@ elif config["source"] == "ingest":
 
     rule ingest:
         input:
-            code=code("ingest/catalogue", "ingest/cutouts", "ingest/spectra"),
+            code=code(
+                "ingest/catalogue",
+                "ingest/cutouts",
+                "ingest/resample",
+                "ingest/rgb",
+                "ingest/spectra",
+                "ingest/spectrum_tables",
+                "ingest/survey",
+            ),
             tracked=existing(config["ingest"]["catalogue"]),
         output:
             joint="results/{run}/survey/joint.h5",
