@@ -98,7 +98,7 @@ def _desi(realdata: Path) -> list[dict]:
 
 def _bring(realdata: Path, name: str, folder: Path) -> str:
     """Link a file into the folder, or copy it where links cannot be made."""
-    flat = name if name.count("/") < 2 else f"{name.split('/')[0]}/{Path(name).name}"
+    flat = f"{Path(name).parts[0]}/{Path(name).name}"
     target = folder / flat
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():

@@ -71,6 +71,10 @@ elif config["source"] == "ingest":
 else:
 
     rule download:
+        input:
+            tracked=existing(
+                config["download"]["joint"], config["download"]["provabgs"]
+            ),
         output:
             joint="results/{run}/survey/joint.h5",
             provabgs="results/{run}/survey/provabgs.hdf5",

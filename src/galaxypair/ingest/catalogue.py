@@ -158,8 +158,12 @@ def provabgs_columns(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray of shape (n,)
-        TARGETID, position, Z_HP, magnitudes and mass (NaN where unknown), further properties
-        under their own names.
+        TARGETID, position, Z_HP (NaN where unknown), mass, magnitudes and further properties.
+
+    Notes
+    -----
+    A published column that no row has is left out rather than filled with NaN: the cross-match
+    drops galaxies that fail its cuts on columns that are there.
     """
     published = {ours: theirs for theirs, ours in tables.PROVABGS_SCALARS.items()}
     columns = {
@@ -168,10 +172,9 @@ def provabgs_columns(frame: pd.DataFrame) -> dict[str, np.ndarray]:
         "DEC": frame["dec"].to_numpy(float),
         "Z_HP": frame["z"].to_numpy(float),
     }
-    for name in ("mag_g", "mag_r", "mag_z", "mag_w1", "log_mstar"):
-        columns[published[name]] = np.full(len(frame), np.nan)
     for name in properties(frame):
-        columns[published.get(name, name)] = frame[name].to_numpy(float)
+        if frame[name].notna().any():
+            columns[published.get(name, name)] = frame[name].to_numpy(float)
     return columns
 
 

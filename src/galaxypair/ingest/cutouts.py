@@ -142,7 +142,7 @@ def _check_size(cutout: Cutout) -> None:
         raise Rejected(
             "image_too_small",
             f"{2 * min(reach):.1f} arcsec around the target; "
-            f"{MIN_PX * tables.PIXEL_SCALE_ARCSEC:.1f} are needed ({width} x {height} px of {sx:.3f} arcsec).",
+            f"{MIN_PX * tables.PIXEL_SCALE_ARCSEC:.1f} are needed ({width} x {height} px of {sx:.3f}).",
         )
 
 

@@ -155,8 +155,7 @@ def _open_gaps(spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not len(gaps):
         return wavelength, flux, valid
     where = np.repeat(gaps + 1, 2)
-    before = np.maximum(steps[gaps - 1], 0) if gaps[0] > 0 else np.full(len(gaps), np.median(steps))
-    before = np.minimum(before, steps[gaps] / 3)
+    before = np.minimum(np.median(steps), steps[gaps] / 3)
     inserted = np.stack([wavelength[gaps] + before, wavelength[gaps + 1] - before], axis=1).ravel()
     return (
         np.insert(wavelength, where, inserted),

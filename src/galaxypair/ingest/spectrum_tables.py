@@ -117,14 +117,14 @@ def _convert(path: Path, table: Table, columns: dict[str, str | None], medium: s
         wavelength, unit = 10.0**wavelength, u.AA
     else:
         unit = _unit(path, table[name], u.AA)
-    wavelength = _scaled(path, name, wavelength, unit, u.AA)
+    wavelength = _scaled(path, name, wavelength * unit, u.AA)
     flux = _floats(table[columns["flux"]])
     notes = [f"table spectrum, {medium}"]
     flux_unit = _unit(path, table[columns["flux"]], FLUX_UNIT)
     if table[columns["flux"]].unit is None:
         notes.append("flux unit not stated, taken as 1e-17 erg/s/cm2/A")
     # wavelengths in the flux's conversion (Jansky, erg/s/cm2/Hz) are those of the file
-    flux = _scaled(path, "flux", flux, flux_unit, FLUX_UNIT, u.spectral_density(wavelength * u.AA))
+    flux = _scaled(path, "flux", flux * flux_unit, FLUX_UNIT, u.spectral_density(wavelength * u.AA))
     valid = np.isfinite(flux) & np.isfinite(wavelength) & _has_data(table, columns)
     if medium == "air":
         wavelength = air_to_vacuum(wavelength)
@@ -165,14 +165,9 @@ def _unit(path: Path, column: object, default: u.UnitBase) -> u.UnitBase:
 
 
 def _scaled(
-    path: Path,
-    name: str,
-    values: np.ndarray,
-    unit: u.UnitBase,
-    to: u.UnitBase,
-    equivalencies: list | None = None,
+    path: Path, name: str, values: u.Quantity, to: u.UnitBase, equivalencies: list | None = None
 ) -> np.ndarray:
     try:
-        return (values * unit).to_value(to, equivalencies=equivalencies or [])
+        return values.to_value(to, equivalencies=equivalencies or [])
     except u.UnitConversionError as err:
-        raise Rejected("units_unknown", f"{path.name}: {name} in `{unit}`, cannot become `{to}`.") from err
+        raise Rejected("units_unknown", f"{path.name}: {name} in `{values.unit}`, needed is `{to}`.") from err
