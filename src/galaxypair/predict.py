@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 PROTOCOL = "own_galaxies"
 TARGETS = ("z", "log_mstar")
+PERCENTILES = (0.16, 0.5, 0.84)
 SAME_OBJECT_ARCSEC = 1.0  # a reference this close to a query is the query itself
 
 
@@ -83,9 +84,9 @@ def estimate(references: np.ndarray, labels: np.ndarray, queries: np.ndarray, k:
     values = np.take_along_axis(labels[index], order, axis=1)  # (m, k)
     # a twin at distance 0 weighs as much as 1e6 neighbours at distance 1
     weight = np.take_along_axis(1 / np.maximum(distance, 1e-6), order, axis=1)
-    position = (np.cumsum(weight, axis=1) - weight / 2) / weight.sum(axis=1, keepdims=True)
-    rows = [np.interp((0.16, 0.5, 0.84), p, v) for p, v in zip(position, values, strict=True)]
-    return np.array(rows).reshape(-1, 3)
+    cumulative = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
+    chosen = np.stack([(cumulative < p).sum(axis=1) for p in PERCENTILES], axis=1)
+    return np.take_along_axis(values, np.minimum(chosen, k - 1), axis=1)
 
 
 def predict(

@@ -24,15 +24,8 @@ def predict_own(
     bootstrap: int,
     seed: int,
 ) -> None:
-    references, properties = load_references(reference_run)
-    table = predict(
-        io.read_table(catalogue),
-        io.read_table(ledger),
-        io.read_embeddings(queries),
-        references,
-        properties,
-        k=k,
-    )
+    own = io.read_table(catalogue), io.read_table(ledger), io.read_embeddings(queries)
+    table = predict(*own, *load_references(reference_run), k=k)
     rows = score(table, bootstrap=bootstrap, rng=runtime.seed_everything(seed))
     io.write_table(table, predictions)
     io.write_table(rows, metrics)

@@ -1,5 +1,7 @@
 """From the Legacy Survey viewer's colour pictures back to approximate fluxes."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import ndimage
 
@@ -8,6 +10,7 @@ SCALES = np.array([6.0, 3.4, 2.2])
 OFFSET = 0.03
 SOFTENING = 20.0
 FULL = 0.995  # of the range: brighter than this counts as clipped
+MOST = 2.5  # of the range: beyond what the core of a nearby galaxy would reach
 
 
 def unstretch(rgb: np.ndarray) -> np.ndarray:
@@ -28,7 +31,7 @@ def unstretch(rgb: np.ndarray) -> np.ndarray:
     The viewer shows ``clip(u f(I) / I)`` with ``u = scale * flux + offset``, ``I`` the mean of u
     over the bands and ``f(I) = arcsinh(softening I) / sqrt(softening)``. The mean of the shown
     bands is f(I), which gives I and then u. A band clipped at full brightness is first restored
-    from its ratio to an unclipped band in nearby pixels; where all are clipped the result is a
+    from its colour in the nearest unclipped pixels; where all are clipped the result is a
     lower limit, and a band clipped at 0 is an upper limit of its (negative) noise. The viewer does
     not rescale fluxes with the pixel scale asked of it, so they are per pixel of 0.262 arcsec.
 
@@ -44,20 +47,19 @@ def unstretch(rgb: np.ndarray) -> np.ndarray:
 
 
 def _restore_clipped(shown: np.ndarray) -> np.ndarray:
-    """Estimate clipped bands from their ratio to the reddest or bluest unclipped band nearby."""
+    """Estimate clipped bands from the colour of the nearest pixels that are not clipped."""
     clipped = shown >= FULL
     restored = shown.copy()
-    good = (~clipped).all(axis=0)
-    if not clipped.any() or not good.any():
-        return restored
-    nearest = ndimage.distance_transform_edt(~good, return_distances=False, return_indices=True)
-    smooth = [ndimage.uniform_filter(np.where(good, band, 0.0), 5) for band in shown]
-    for band in range(3):
-        # the least clipped band serves as reference: g for red galaxies, z for blue ones
-        others = [other for other in range(3) if other != band]
-        reference = min(others, key=lambda other: clipped[other].sum())
-        lost = clipped[band] & ~clipped[reference]
-        ratio = smooth[band] / np.maximum(smooth[reference], 1 / 255)
-        estimate = ratio[tuple(nearest)] * shown[reference]
-        restored[band][lost] = np.clip(estimate[lost], 1.0, 3.0)
+    # from the band clipped least to the one clipped most, each from the one before: the two compared
+    # are then bright where their colour is taken, and the offset of the stretch does not matter
+    order = np.argsort(clipped.sum(axis=(1, 2)), kind="stable")
+    for reference, band in pairwise(order):
+        good = ~clipped[band] & ~clipped[reference]
+        if not clipped[band].any() or not good.any():
+            continue
+        nearest = ndimage.distance_transform_edt(~good, return_distances=False, return_indices=True)
+        smooth = [ndimage.uniform_filter(np.where(good, shown[b], 0.0), 3) for b in (band, reference)]
+        ratio = smooth[0] / np.maximum(smooth[1], 1 / 255)
+        estimate = ratio[tuple(nearest)] * restored[reference]
+        restored[band][clipped[band]] = np.clip(estimate[clipped[band]], 1.0, MOST)
     return restored

@@ -1,0 +1,87 @@
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from factories import make_joint, make_provabgs
+
+from galaxypair import download
+from galaxypair.errors import DataError
+
+URL = "https://example.org/astroclip.h5"
+
+
+def test_unset_path_gives_the_commands_and_the_key():
+    with pytest.raises(DataError, match=r"`download.joint` is not set") as caught:
+        download.find_source("joint", None, URL)
+    text = str(caught.value)
+    assert f"curl -L -C - -o data/astroclip.h5 {URL}" in text
+    assert "  download:\n    joint: data/astroclip.h5" in text and "60 GB" in text
+
+
+def test_missing_file_is_fetched_to_where_it_was_expected(tmp_path):
+    path = tmp_path / "big" / "p.hdf5"
+    with pytest.raises(DataError, match=r"key `download.provabgs`\): no such file") as caught:
+        download.find_source("provabgs", str(path), URL)
+    assert f"mkdir -p {path.parent}" in str(caught.value) and f"-o {path} {URL}" in str(caught.value)
+
+
+def test_file_that_is_there_is_found(tmp_path):
+    path = make_joint(tmp_path / "j.h5", 2, 1)
+    assert download.find_source("joint", str(path), URL) == path
+
+
+def test_put_in_place_shares_the_bytes(tmp_path):
+    source = make_joint(tmp_path / "j.h5", 2, 1)
+    target = tmp_path / "results" / "joint.h5"
+    download.put_in_place(source, target)
+    assert target.samefile(source) and not target.is_symlink()
+    download.put_in_place(source, target)  # again: nothing to do
+    assert [p.name for p in target.parent.iterdir()] == ["joint.h5"]
+
+
+def test_put_in_place_links_symbolically_across_file_systems(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.chdir(tmp_path)
+    source = make_joint(tmp_path / "j.h5", 2, 1)
+    download.put_in_place(Path("j.h5"), tmp_path / "results" / "joint.h5")
+    assert (tmp_path / "results" / "joint.h5").is_symlink()
+    assert (tmp_path / "results" / "joint.h5").samefile(source)
+
+
+def test_put_in_place_replaces_an_older_file_but_never_the_source(tmp_path):
+    source = make_joint(tmp_path / "j.h5", 2, 1)
+    before = source.read_bytes()
+    target = tmp_path / "joint.h5"
+    target.write_text("old")
+    download.put_in_place(source, target)
+    assert target.read_bytes() == source.read_bytes() == before
+
+
+def test_good_files_are_counted(tmp_path):
+    assert download.check_joint(make_joint(tmp_path / "j.h5", 3, 2)) == 6
+    provabgs = make_provabgs(tmp_path / "p.hdf5", np.arange(5), np.full(5, 0.1))
+    assert download.check_provabgs(provabgs) == 5
+
+
+def test_swapped_and_incomplete_files_stop(tmp_path):
+    joint = make_joint(tmp_path / "j.h5", 3, 1)
+    provabgs = make_provabgs(tmp_path / "p.hdf5", np.arange(5), np.full(5, 0.1))
+    with pytest.raises(DataError, match="Not a PROVABGS catalogue"):
+        download.check_provabgs(joint)
+    with pytest.raises(DataError, match="Not a joint image-spectrum file"):
+        download.check_joint(provabgs)
+    joint.write_bytes(joint.read_bytes()[:-100_000])
+    with pytest.raises(DataError, match=r"cannot be (opened|read)"):
+        download.check_joint(joint)
+
+
+def test_provabgs_without_masses_stops(tmp_path):
+    with h5py.File(tmp_path / "p.hdf5", "w") as file:
+        file["__astropy_table__"] = np.zeros(2, [("TARGETID", "i8"), ("RA", "f8"), ("DEC", "f8")])
+    with pytest.raises(DataError, match="lacks the columns Z_HP, PROVABGS_LOGMSTAR_BF"):
+        download.check_provabgs(tmp_path / "p.hdf5")
