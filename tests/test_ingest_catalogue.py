@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from own_files import write_rows
@@ -146,3 +148,9 @@ def test_reason_must_be_one_of_the_contract():
     with pytest.raises(ValueError, match="not among"):
         Rejected("because", "x")
     assert Rejected("file_missing", "x").reason in tables.REASONS
+
+
+def test_every_reason_of_ingest_is_explained_in_the_guide():
+    guide = (Path(__file__).parents[1] / "docs" / "own_galaxies.md").read_text(encoding="utf-8")
+    ours = tables.REASONS[tables.REASONS.index("catalogue_row_invalid") :]
+    assert [r for r in ours if f"`{r}`" not in guide] == []
