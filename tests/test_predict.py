@@ -126,13 +126,16 @@ def test_every_catalogue_row_is_there_with_its_reason():
         "targetid": 0, "group": "", "kept": False, "reason": "duplicate_id", "detail": "", "split": ""
     }  # fmt: skip
     ledger.loc[3, "split"] = "train"
+    ledger.loc[[1, 4], "detail"] = "left out: image_absent", "left out: spectrum_bad_pixels"
+    catalogue.loc[4, "detail"] = "one thing"
     queries = make_embeddings([0, 1, 4], catalogue["z"].to_numpy()[[0, 1, 4]], absent=[("image", 1)])
     table = predict.predict(catalogue, ledger, queries, references, properties, k=8)
     assert table["id"].tolist() == ["g0", "g1", "g2", "g3", "g4", "twin"]
     assert table["reason"].tolist() == ["", "", "z_out_of_range", "not_in_test_split", "", "duplicate_id"]
     assert table["z_image"].notna().tolist() == [True, False, False, False, True, False]
     assert table["z_spectrum"].notna().tolist() == [True, True, False, False, True, False]
-    assert table["detail"][2] == "z = 3"
+    assert table["detail"].tolist()[1:3] == ["", "z = 3"]
+    assert table["detail"][4] == "one thing; left out: spectrum_bad_pixels"
 
 
 def test_score_counts_only_galaxies_with_truth_and_prediction():

@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 PROTOCOL = "own_galaxies"
 TARGETS = ("z", "log_mstar")
 PERCENTILES = (0.16, 0.5, 0.84)
+ABSENT = tuple(f"left out: {modality}_absent" for modality in tables.MODALITIES)  # notes of `preprocess`
 SAME_OBJECT_ARCSEC = 1.0  # a reference this close to a query is the query itself
 
 
@@ -257,8 +258,9 @@ def _reasons(catalogue: pd.DataFrame, ledger: pd.DataFrame, is_query: pd.Series)
     reason, detail = catalogue["reason"].copy(), catalogue["detail"].copy()
     dropped = catalogue["kept"] & own["reason"].notna() & (own["reason"] != "")
     reason[dropped] = own["reason"][dropped]
-    text = own["detail"].fillna("")
-    detail[dropped] = (detail + "; " + text).str.strip("; ")[dropped]
+    # that a galaxy has no image or no spectrum, its user knows
+    text = own["detail"].fillna("").where(~own["detail"].isin(ABSENT), "")
+    detail = (detail + "; " + text).str.strip("; ")
     other = catalogue["kept"] & ~dropped & ~is_query
     reason[other] = "not_in_test_split"
     detail[other] = "only the test split is predicted: set split.train_fraction to 0."

@@ -27,7 +27,7 @@ def predict_own(
     own = io.read_table(catalogue), io.read_table(ledger), io.read_embeddings(queries)
     table = predict(*own, *load_references(reference_run), k=k)
     rows = score(table, bootstrap=bootstrap, rng=runtime.seed_everything(seed))
-    io.write_table(table, predictions)
+    io.write_table(table.round(6), predictions)
     io.write_table(rows, metrics)
 
 
