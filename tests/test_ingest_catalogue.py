@@ -68,6 +68,12 @@ def test_later_duplicates_are_marked(tmp_path):
     assert "targetid 8 stands" in frame["detail"][3]
 
 
+def test_a_duplicate_takes_nothing_from_later_rows(tmp_path):
+    rows = [row(id="a"), row(id="a", targetid="9"), row(id="c", targetid="9")]
+    frame = read_catalogue(write_rows(tmp_path / "c.csv", rows))
+    assert frame["reason"].tolist() == ["", "duplicate_id", ""]
+
+
 def test_first_good_row_of_an_id_counts_if_an_earlier_one_is_invalid(tmp_path):
     frame = read_catalogue(write_rows(tmp_path / "c.csv", [row(ra="x"), row()]))
     assert frame["reason"].tolist() == ["catalogue_row_invalid", ""]

@@ -85,6 +85,15 @@ def test_area_without_data_is_exactly_zero(tmp_path):
     assert (stamp[..., 1] == 0).sum() == (stamp[..., 2] == 0).sum() + 100
 
 
+def test_area_without_data_does_not_dim_its_neighbours(tmp_path):
+    planes = np.ones((3, 400, 400))
+    planes[:, 150:251, 150:251] = 0
+    stamp = stamp_of(write_cube(tmp_path / "a.fits", planes, 0.1))
+    full = (0.262 / 0.1) ** 2
+    assert np.all(np.isclose(stamp, 0, atol=0) | np.isclose(stamp, full, rtol=0.25))
+    assert (stamp[60:92, 60:92] == 0).all() and np.isclose(stamp, full, rtol=1e-5).mean() > 0.9
+
+
 def test_scale_comes_from_header_or_argument_if_there_are_no_coordinates(tmp_path):
     planes = make_planes(400, 15)
     with_card = stamp_of(write_cube(tmp_path / "a.fits", planes, None, pixscale=0.1))

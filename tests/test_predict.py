@@ -76,6 +76,7 @@ def test_predictions_follow_the_neighbours_for_both_targets():
     for modality in tables.MODALITIES:
         assert np.allclose(table[f"z_{modality}"], table["z_true"], atol=0.01)
         assert np.allclose(table[f"log_mstar_{modality}"], 9 + 2 * table["z_true"], atol=0.03)
+        assert table[f"log_mstar_{modality}_high"].notna().all()
         assert (table[f"z_{modality}_low"] <= table[f"z_{modality}"]).all()
         assert (table[f"z_{modality}_high"] >= table[f"z_{modality}"]).all()
     assert table["log_mstar_true"].isna().all()
@@ -121,13 +122,12 @@ def test_every_catalogue_row_is_there_with_its_reason():
         "z": 0.1,
     }
     ledger.loc[2, ["kept", "reason", "detail"]] = False, "z_out_of_range", "z = 3"
-    # rows that ingest rejected may stand in the ledger, too, without a group
-    ledger.loc[5] = {
-        "targetid": 0, "group": "", "kept": False, "reason": "duplicate_id", "detail": "", "split": ""
-    }  # fmt: skip
     ledger.loc[3, "split"] = "train"
     ledger.loc[[1, 4], "detail"] = "left out: image_absent", "left out: spectrum_bad_pixels"
     catalogue.loc[4, "detail"] = "one thing"
+    # rows that ingest rejected stand in the ledger, too, without a group
+    twin = {**ledger.loc[0], "group": "", "kept": False, "reason": "duplicate_id", "split": ""}
+    ledger = pd.concat([pd.DataFrame([twin]), ledger], ignore_index=True)
     queries = make_embeddings([0, 1, 4], catalogue["z"].to_numpy()[[0, 1, 4]], absent=[("image", 1)])
     table = predict.predict(catalogue, ledger, queries, references, properties, k=8)
     assert table["id"].tolist() == ["g0", "g1", "g2", "g3", "g4", "twin"]

@@ -78,37 +78,6 @@ def check_provabgs(path: Path) -> int:
         return len(data)
 
 
-def check_joint(path: Path) -> int:
-    """Check the layout of a joint file and that its last rows can be read.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    int
-        Number of galaxies.
-
-    Raises
-    ------
-    DataError
-        If the layout is wrong or the file is cut short.
-    """
-    rows = io.check_joint(path)
-    with io.open_hdf5(path) as file:
-        for group, count in rows.items():
-            for name in tables.JOINT_DATASETS:
-                try:
-                    file[group][name][max(count - 1, 0) :]
-                except OSError as err:
-                    raise DataError(
-                        f"`{path}`: group `{group}`, the end of `{name}` cannot be read ({err}). The file is "
-                        "incomplete: run the download command again, it goes on where it stopped."
-                    ) from err
-    return sum(rows.values())
-
-
 def put_in_place(source: Path, target: Path) -> None:
     """Give a file a second name without copying it: a hard link, else a symbolic one.
 
