@@ -32,25 +32,33 @@ def test_file_that_is_there_is_found(tmp_path):
     assert download.find_source("joint", str(path), URL) == path
 
 
-def test_put_in_place_shares_the_bytes(tmp_path):
-    source = make_joint(tmp_path / "j.h5", 2, 1)
-    target = tmp_path / "results" / "joint.h5"
+def test_put_in_place_shares_the_bytes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_joint(tmp_path / "j.h5", 2, 1)
+    source, target = Path("j.h5"), tmp_path / "results" / "joint.h5"
     download.put_in_place(source, target)
-    assert target.samefile(source) and not target.is_symlink()
+    assert target.is_symlink() and target.samefile(source)
     download.put_in_place(source, target)  # again: nothing to do
     assert [p.name for p in target.parent.iterdir()] == ["joint.h5"]
 
 
-def test_put_in_place_links_symbolically_across_file_systems(tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError(18, "Invalid cross-device link")
-
-    monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.chdir(tmp_path)
+def test_time_of_the_users_file_is_not_that_of_the_link(tmp_path):
     source = make_joint(tmp_path / "j.h5", 2, 1)
-    download.put_in_place(Path("j.h5"), tmp_path / "results" / "joint.h5")
-    assert (tmp_path / "results" / "joint.h5").is_symlink()
-    assert (tmp_path / "results" / "joint.h5").samefile(source)
+    before = source.stat().st_mtime
+    download.put_in_place(source, tmp_path / "joint.h5")
+    os.utime(tmp_path / "joint.h5", (1, 1), follow_symlinks=False)  # as Snakemake does
+    assert source.stat().st_mtime == before
+
+
+def test_put_in_place_links_hard_where_symbolic_links_are_impossible(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    source = make_joint(tmp_path / "j.h5", 2, 1)
+    download.put_in_place(source, tmp_path / "results" / "joint.h5")
+    target = tmp_path / "results" / "joint.h5"
+    assert target.samefile(source) and not target.is_symlink()
 
 
 def test_put_in_place_replaces_an_older_file_but_never_the_source(tmp_path):

@@ -30,7 +30,7 @@ def make_case(n=5, **query):
         }
     )
     properties.loc[::3, "log_mstar"] = np.nan
-    z = np.linspace(0.2, 0.8, n)
+    z = np.linspace(0.2, 0.8, n) + 0.0021  # between the references
     catalogue = pd.DataFrame(
         {
             "id": [f"g{i}" for i in range(n)],

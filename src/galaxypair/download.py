@@ -79,18 +79,23 @@ def check_provabgs(path: Path) -> int:
 
 
 def put_in_place(source: Path, target: Path) -> None:
-    """Give a file a second name without copying it: a hard link, else a symbolic one.
+    """Give a file a second name without copying it: a symbolic link, else a hard one.
 
     Parameters
     ----------
     source : Path
     target : Path
         Replaced if it is there; left alone if it is the same file already.
+
+    Notes
+    -----
+    Not the hard link first: Snakemake renews the time of a rule's outputs, which through a hard
+    link is the time of the user's file, and every other run that uses it would start again.
     """
     if target.exists() and target.samefile(source):
         return
     with io.atomic_path(target) as part:
         try:
-            os.link(source.resolve(), part)
-        except OSError:  # another file system, or one without hard links
             part.symlink_to(source.resolve())
+        except OSError:  # a file system without symbolic links
+            os.link(source.resolve(), part)
