@@ -56,7 +56,7 @@ rule predict:
     conda:
         "../../envs/analysis.yaml"
     params:
-        reference_run=f"results/{trained_run()}",
+        reference_run=trained_run(),
         k=config["predict"]["k"],
         bootstrap=config["zeroshot"]["bootstrap"],
         seed=config["zeroshot"]["seed"],

@@ -19,13 +19,13 @@ def predict_own(
     ledger: Path,
     predictions: Path,
     metrics: Path,
-    reference_run: Path,
+    reference_run: str,
     k: int,
     bootstrap: int,
     seed: int,
 ) -> None:
     own = io.read_table(catalogue), io.read_table(ledger), io.read_embeddings(queries)
-    table = predict(*own, *load_references(reference_run), k=k)
+    table = predict(*own, *load_references(Path("results") / reference_run), k=k)
     rows = score(table, bootstrap=bootstrap, rng=runtime.seed_everything(seed))
     io.write_table(table.round(6), predictions)
     io.write_table(rows, metrics)
