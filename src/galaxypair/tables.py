@@ -75,6 +75,10 @@ REASONS = (
     "image_bands_missing",
     "pixel_scale_unknown",
     "wavelength_outside_range",
+    "wavelength_medium_unknown",
+    "target_outside_image",
+    "target_not_in_file",
+    "units_unknown",
 )
 SPLITS = ("train", "val", "test")
 MODALITIES = ("image", "spectrum")

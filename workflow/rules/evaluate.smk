@@ -47,6 +47,7 @@ rule predict:
             f"results/{trained_run()}/embeddings/train.parquet",
             f"results/{trained_run()}/crossmatch/properties.parquet",
         ),
+        code=code("metrics", "predict"),
     output:
         predictions="results/{run}/metrics/predictions.csv",
         metrics="results/{run}/metrics/predictions_metrics.csv",
@@ -57,7 +58,9 @@ rule predict:
     conda:
         "../../envs/analysis.yaml"
     params:
-        reference_run=f"results/{trained_run()}",
+        reference_run=trained_run(),
         k=config["predict"]["k"],
+        bootstrap=config["zeroshot"]["bootstrap"],
+        seed=config["zeroshot"]["seed"],
     script:
         "../scripts/predict.py"

@@ -53,7 +53,15 @@ elif config["source"] == "ingest":
 
     rule ingest:
         input:
-            code=code("ingest/catalogue", "ingest/cutouts", "ingest/spectra"),
+            code=code(
+                "ingest/catalogue",
+                "ingest/cutouts",
+                "ingest/resample",
+                "ingest/rgb",
+                "ingest/spectra",
+                "ingest/spectrum_tables",
+                "ingest/survey",
+            ),
             tracked=existing(config["ingest"]["catalogue"]),
         output:
             joint="results/{run}/survey/joint.h5",
@@ -73,6 +81,10 @@ elif config["source"] == "ingest":
 else:
 
     rule download:
+        input:
+            tracked=existing(
+                config["download"]["joint"], config["download"]["provabgs"]
+            ),
         output:
             joint="results/{run}/survey/joint.h5",
             provabgs="results/{run}/survey/provabgs.hdf5",
