@@ -41,15 +41,13 @@ class ContrastiveTask(lightning.LightningModule):
         self.total_steps = settings["epochs"] * steps_per_epoch
         self.model = model.build(model_settings)
 
-    def on_train_epoch_start(self) -> None:
-        """Tie order and dropout to the epoch, so that a resumed training equals an undisturbed one."""
-        torch.manual_seed(self.settings["seed"] * 10_000 + self.current_epoch)
-        # Lightning 2.6 sets the sampler's epoch itself, but one too low after a resume
-        self.trainer.train_dataloader.sampler.set_epoch(self.current_epoch)
-
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Augment each galaxy by its own draw, embed and compare."""
-        generator = torch.Generator().manual_seed(self.settings["seed"] * 1_000_003 + self.global_step)
+        # tied to the step, so that a resumed training equals an undisturbed one; the global
+        # generator serves dropout
+        step_seed = self.settings["seed"] * 1_000_003 + self.global_step
+        torch.manual_seed(step_seed)
+        generator = torch.Generator().manual_seed(step_seed)
         image, spectrum = batch["image"], batch["spectrum"]
         if self.settings["image_augmentations"]:
             image = images.augment(image, self.crop_px, generator)
