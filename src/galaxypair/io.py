@@ -287,11 +287,14 @@ def write_shard(
     columns : dict of str to ndarray of shape (n, ...)
         As listed in `tables`.
     compression : {"gzip"}, optional
-        For small files that are kept or passed on rather than streamed.
+        For small files that are kept or passed on rather than streamed; chunks are single rows.
     """
     with atomic_path(path) as part, h5py.File(part, "w") as file:
         for name, values in columns.items():
-            file.create_dataset(name, data=values, compression=compression, shuffle=compression is not None)
+            packed = {}
+            if compression and values.ndim > 1:
+                packed = {"compression": compression, "shuffle": True, "chunks": (1, *values.shape[1:])}
+            file.create_dataset(name, data=values, **packed)
 
 
 def read_manifest(path: Path) -> dict:
