@@ -82,5 +82,12 @@ def test_dbscan_makes_most_galaxies_core_points_and_far_ones_noise():
     assert labels[-1] == -1
 
 
+def test_dbscan_radius_is_a_quantile_of_the_distances_to_the_min_samples_th_galaxy():
+    # third nearest, itself included: 1 inside the row, 2 at its ends, 3 and 4 for the pair beyond
+    plane = np.array([[x, 0.0] for x in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13)])
+    assert dbscan_islands(plane, min_samples=3, eps_quantile=1.0).tolist() == [0] * 12
+    assert dbscan_islands(plane, min_samples=3, eps_quantile=0.5).tolist() == [0] * 10 + [-1] * 2
+
+
 def test_dbscan_of_fewer_galaxies_than_min_samples_is_one_cluster():
     assert dbscan_islands(np.eye(2), min_samples=10, eps_quantile=0.9).tolist() == [0, 0]

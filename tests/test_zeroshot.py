@@ -86,6 +86,16 @@ def test_scores_have_the_columns_of_the_contract_and_ordered_intervals(survey):
     assert len(predictions) == 4 * (100 + n_mass)
 
 
+def test_redshift_errors_are_relative_and_those_of_mass_are_not(survey):
+    scores, predictions = evaluate(*survey)
+    one = "reference == 'image' and query == 'spectrum' and target == '{}'"
+    for target, scale in (("z", 1), ("log_mstar", 0)):
+        part = predictions.query(one.format(target))
+        error = (part["y_pred"] - part["y_true"]) / (1 + scale * part["y_true"])
+        bias = scores.query(one.format(target)).set_index("metric")["value"]["bias"]
+        assert bias == pytest.approx(np.median(error))
+
+
 def test_query_among_the_references_is_dropped(survey, caplog):
     train, test, properties = survey
     leaky = io.Embeddings(
@@ -152,6 +162,18 @@ def test_too_few_references_for_one_target_leave_it_out(survey, caplog):
     scores, _ = evaluate(train, test, properties, targets=["z", "rare"])
     assert set(scores["target"]) == {"z"}
     assert "too few galaxies have rare" in caplog.text
+
+
+def test_as_many_references_as_neighbours_are_enough(survey):
+    scores, _ = evaluate(*survey, k=200)
+    assert set(scores["target"]) == {"z"}
+
+
+def test_galaxies_without_a_row_of_properties_have_no_label(survey, caplog):
+    train, test, properties = survey
+    scores, _ = evaluate(train, test, properties[:-5], targets=["z"])
+    assert scores["n"].eq(95).all()
+    assert "5 galaxies have an embedding but no row of properties" in caplog.text
 
 
 def test_too_few_references_for_every_target_stop(survey):
