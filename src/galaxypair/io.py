@@ -287,14 +287,11 @@ def write_shard(
     columns : dict of str to ndarray of shape (n, ...)
         As listed in `tables`.
     compression : {"gzip"}, optional
-        For small files that are kept or passed on rather than streamed; chunks are single rows.
+        For small files that are kept or passed on rather than streamed.
     """
     with atomic_path(path) as part, h5py.File(part, "w") as file:
         for name, values in columns.items():
-            packed = {}
-            if compression and values.ndim > 1:
-                packed = {"compression": compression, "shuffle": True, "chunks": (1, *values.shape[1:])}
-            file.create_dataset(name, data=values, **packed)
+            file.create_dataset(name, data=values, compression=compression, shuffle=compression is not None)
 
 
 def read_manifest(path: Path) -> dict:
