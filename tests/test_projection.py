@@ -16,7 +16,9 @@ SETTINGS = UmapSettings(n_neighbors=8, min_dist=0.1, metric="cosine", seed=1)
 @pytest.fixture
 def embeddings(tmp_path) -> io.Embeddings:
     z = np.random.default_rng(0).uniform(0.05, 0.5, 80)
-    return io.read_embeddings(factories.make_embeddings(tmp_path / "test.parquet", np.arange(80), z))
+    read = io.read_embeddings(factories.make_embeddings(tmp_path / "test.parquet", np.arange(80), z))
+    # copies, which a test may change: what is read may share the file's buffers
+    return io.Embeddings(read.targetid, read.raw, {m: v.copy() for m, v in read.unit.items()})
 
 
 def test_vectors_of_both_have_unit_length_and_the_mean_cosine(embeddings):

@@ -23,7 +23,9 @@ def embeddings_of(image: np.ndarray, spectrum: np.ndarray) -> io.Embeddings:
 @pytest.fixture
 def pairs(tmp_path) -> io.Embeddings:
     z = rng().uniform(0.05, 0.5, 200)
-    return io.read_embeddings(factories.make_embeddings(tmp_path / "test.parquet", np.arange(200), z))
+    read = io.read_embeddings(factories.make_embeddings(tmp_path / "test.parquet", np.arange(200), z))
+    # copies, which a test may change: what is read may share the file's buffers
+    return io.Embeddings(read.targetid, read.raw, {m: v.copy() for m, v in read.unit.items()})
 
 
 def test_ranks_by_hand():
