@@ -63,9 +63,10 @@ def choose(
         kmeans, dbscan = clusters[f"kmeans_{modality}"], clusters[f"dbscan_{modality}"]
         distance = centroid_distance(embeddings, modality, kmeans)
         parts += _members(f"kmeans_{modality}", kmeans.iloc[np.argsort(distance, kind="stable")], examples)
-        shuffled = dbscan[dbscan["cluster"] < LARGEST_ISLANDS].iloc
-        order = rng.permutation(int((dbscan["cluster"] < LARGEST_ISLANDS).sum()))
-        parts += _members(f"dbscan_{modality}", shuffled[order], examples)
+        islands = dbscan[dbscan["cluster"] < LARGEST_ISLANDS]
+        shuffled = islands.iloc[rng.permutation(len(islands))]
+        # islands may be curved: the middle of one is no typical member, so draw at random
+        parts += _members(f"dbscan_{modality}", shuffled, examples)
         plane = projections[modality]
         rows, cell_x, cell_y = pick_mosaic(plane[["x", "y"]].to_numpy(), mosaic_cells)
         ids = plane["targetid"].to_numpy()[rows]
@@ -101,9 +102,9 @@ def pick_examples(galaxies: pd.DataFrame, n: int, rng: np.random.Generator) -> n
     picked = []
     for i, rows in enumerate(bins):
         here = ordered.iloc[rows]
-        if "mag_r" in here:
-            bright = here["mag_r"] <= here["mag_r"].median()
-            half = here[bright if i % 2 == 0 else ~bright]
+        if "mag_r" in here and here["mag_r"].notna().any():
+            middle = here["mag_r"].median()
+            half = here[here["mag_r"] <= middle if i % 2 == 0 else here["mag_r"] > middle]
             here = half if len(half) else here
         picked.append(rng.choice(here["targetid"].to_numpy()))
     return np.array(picked, dtype=np.int64)

@@ -167,12 +167,13 @@ def evaluate(
                 _table(test.targetid, (reference, query, name), truth[:, i], predicted[:, i])
                 for i, name in enumerate(names)
             ]
-    predictions = pd.concat(parts, ignore_index=True)
-    if predictions.empty:
+    parts = [part for part in parts if len(part)]
+    if not parts:
         raise DataError(
             f"No property ({', '.join(names) or 'none has values'}) is known for {k} galaxies of the train "
             "split and one of the test split. Use a larger survey or a smaller `zeroshot.k`."
         )
+    predictions = pd.concat(parts, ignore_index=True)
     for column in ("reference", "query", "target"):
         predictions[column] = predictions[column].astype("category")
     return _scores(predictions, bootstrap, rng), predictions

@@ -13,6 +13,7 @@ rule zeroshot:
         "logs/{run}/zeroshot.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
+    threads: 16
     params:
         settings=config["zeroshot"],
     script:

@@ -32,6 +32,7 @@ rule cluster:
         "logs/{run}/cluster_{space}.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
+    threads: 16
     params:
         space="{space}",
         settings=config["cluster"],

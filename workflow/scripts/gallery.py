@@ -14,17 +14,9 @@ from galaxypair import io
 
 
 def gallery(
-    *,
-    manifest: Path,
-    embeddings: Path,
-    properties: Path,
-    neighbours: Path,
-    clusters: list[Path],
-    projections: list[Path],
-    gallery: Path,
-    roles: Path,
-    settings: dict,
-) -> None:
+    *, manifest: Path, embeddings: Path, properties: Path, neighbours: Path, clusters: list[Path],
+    projections: list[Path], gallery: Path, roles: Path, settings: dict,
+) -> None:  # fmt: skip
     chosen = core.choose(
         io.read_table(properties),
         io.read_table(neighbours),

@@ -1,0 +1,187 @@
+"""Zero-shot: parity with scikit-learn, no leaks, and galaxies that lack something."""
+
+import factories
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.neighbors import KNeighborsRegressor
+
+from galaxypair import io, tables, zeroshot
+from galaxypair.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def survey(tmp_path):
+    rng = np.random.default_rng(3)
+    z = rng.uniform(0.05, 0.5, 300)
+    ids = np.arange(300)
+    parts = []
+    for split, rows in (("train", slice(0, 200)), ("test", slice(200, 300))):
+        path = tmp_path / f"{split}.parquet"
+        seed = rows.start
+        parts.append(
+            io.read_embeddings(factories.make_embeddings(path, ids[rows], z[rows], split=split, seed=seed))
+        )
+    properties = pd.DataFrame({"targetid": ids, "split": "test", "z": z.astype("f4"), "matched": True})
+    properties["log_mstar"] = 9 + 4 * z
+    properties.loc[::3, "log_mstar"] = np.nan
+    return (*parts, properties)
+
+
+def evaluate(train, test, properties, targets=None, k=16):
+    return zeroshot.evaluate(
+        train, test, properties, targets=targets, k=k, bootstrap=20, rng=np.random.default_rng(0)
+    )
+
+
+def replace(embeddings, rows, modality, value) -> io.Embeddings:
+    unit = {m: v.copy() for m, v in embeddings.unit.items()}
+    unit[modality][rows] = value
+    return io.Embeddings(embeddings.targetid, embeddings.raw, unit)
+
+
+def test_predictions_agree_with_one_regressor_per_pair_and_target(survey):
+    train, test, properties = survey
+    _, predictions = evaluate(train, test, properties)
+    assert len(predictions.groupby(["reference", "query", "target"], observed=True)) == 2 * 2 * 2
+    for (reference, query, target), part in predictions.groupby(
+        ["reference", "query", "target"], observed=True
+    ):
+        label = properties.set_index("targetid")[target]
+        labelled = np.isfinite(label.loc[train.targetid].to_numpy())
+        asked = np.isfinite(label.loc[test.targetid].to_numpy())
+        regressor = KNeighborsRegressor(n_neighbors=16, weights="distance")
+        regressor.fit(train.unit[reference][labelled], label.loc[train.targetid[labelled]].astype("f8"))
+        np.testing.assert_array_equal(part["targetid"], test.targetid[asked])
+        np.testing.assert_allclose(part["y_pred"], regressor.predict(test.unit[query][asked]), rtol=1e-6)
+        np.testing.assert_allclose(part["y_true"], label.loc[part["targetid"]])
+
+
+def test_neighbours_by_hand():
+    references = np.array([[1, 0], [0, 1], [-1, 0]], "f4")
+    query = np.array([[0.6, 0.8]], "f4")
+    near, far = np.sqrt(0.4), np.sqrt(0.8)  # to (0, 1) and (1, 0)
+    expected = (10 / far + 20 / near) / (1 / far + 1 / near)
+    result = zeroshot.predict(references, np.array([[10.0], [20.0], [99.0]]), query, k=2)
+    assert result[0, 0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_redshift_is_found_across_modalities_and_nothing_in_shuffled_labels(survey):
+    train, test, properties = survey
+    scores, _ = evaluate(train, test, properties, targets=["z"])
+    assert (scores.query("metric == 'r2'")["value"] > 0.9).all()
+    shuffled = properties.assign(z=np.random.default_rng(1).permutation(properties["z"]))
+    scores, _ = evaluate(train, test, shuffled, targets=["z"])
+    assert (scores.query("metric == 'r2'")["value"] < 0.1).all()
+
+
+def test_scores_have_the_columns_of_the_contract_and_ordered_intervals(survey):
+    scores, predictions = evaluate(*survey)
+    assert tuple(scores.columns) == tables.METRIC_COLUMNS
+    assert set(scores["metric"]) == {"r2", "nmad", "bias", "outlier_fraction"}
+    assert (scores["low"] <= scores["high"]).all()
+    assert scores.query("target == 'z'")["n"].eq(100).all()
+    n_mass = np.isfinite(survey[2]["log_mstar"][200:]).sum()
+    assert scores.query("target == 'log_mstar'")["n"].eq(n_mass).all()
+    assert len(predictions) == 4 * (100 + n_mass)
+
+
+def test_redshift_errors_are_relative_and_those_of_mass_are_not(survey):
+    scores, predictions = evaluate(*survey)
+    one = "reference == 'image' and query == 'spectrum' and target == '{}'"
+    for target, scale in (("z", 1), ("log_mstar", 0)):
+        part = predictions.query(one.format(target))
+        error = (part["y_pred"] - part["y_true"]) / (1 + scale * part["y_true"])
+        bias = scores.query(one.format(target)).set_index("metric")["value"]["bias"]
+        assert bias == pytest.approx(np.median(error))
+
+
+def test_query_among_the_references_is_dropped(survey, caplog):
+    train, test, properties = survey
+    leaky = io.Embeddings(
+        np.concatenate([train.targetid, test.targetid]),
+        {},
+        {m: np.concatenate([train.unit[m], test.unit[m]]) for m in tables.MODALITIES},
+    )
+    _, expected = evaluate(train, test, properties)
+    _, predictions = evaluate(leaky, test, properties)
+    pd.testing.assert_frame_equal(predictions, expected)
+    assert "100 galaxies of the train split are also in the test split" in caplog.text
+
+
+def test_galaxies_without_a_modality_are_left_out_there_alone(survey):
+    train, test, properties = survey
+    test = replace(test, slice(0, 10), "image", np.nan)
+    train = replace(train, slice(0, 50), "spectrum", np.nan)
+    scores, predictions = evaluate(train, test, properties, targets=["z"])
+    n = scores.query("metric == 'r2'").set_index(["reference", "query"])["n"]
+    assert n["image"].to_dict() == {"image": 90, "spectrum": 100}
+    assert n["spectrum"].to_dict() == {"image": 90, "spectrum": 100}
+    assert np.isfinite(predictions["y_pred"]).all()
+
+
+def test_default_targets_are_the_physical_ones_that_have_values(survey):
+    properties = survey[2].assign(
+        ra=1.0, mag_r=17.0, tsnr2_bgs=5.0, z_mw=0.01, avg_sfr=np.nan, is_bgs_bright=1.0
+    )
+    assert zeroshot.choose_targets(properties, None) == ["z", "log_mstar", "log_z_mw"]
+
+
+def test_log_targets_are_derived_and_undefined_logarithms_left_out():
+    properties = pd.DataFrame({"avg_sfr": [100.0, 0.0, -999.0, np.inf], "log_mstar": [10.0, 10, 10, 10]})
+    np.testing.assert_array_equal(
+        zeroshot.target_values(properties, "log_avg_sfr"), [2, np.nan, np.nan, np.nan]
+    )
+    np.testing.assert_array_equal(
+        zeroshot.target_values(properties, "log_ssfr"), [-8, np.nan, np.nan, np.nan]
+    )
+
+
+def test_own_column_can_be_named(survey):
+    train, test, properties = survey
+    scores, _ = evaluate(train, test, properties.assign(bulge=properties["z"] ** 2), targets=["bulge"])
+    assert set(scores["target"]) == {"bulge"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("log_mstr", "Did you mean `log_mstar`"),
+        ("split", "names `split`"),
+        ("nonsense_xyz", "It has values of: "),
+    ],
+)
+def test_target_that_cannot_be_had_is_refused(survey, name, message):
+    with pytest.raises(ConfigError, match=message):
+        evaluate(*survey, targets=["z", name])
+
+
+def test_too_few_references_for_one_target_leave_it_out(survey, caplog):
+    train, test, properties = survey
+    properties = properties.assign(rare=np.where(np.arange(300) % 30 == 0, 1.0, np.nan))
+    scores, _ = evaluate(train, test, properties, targets=["z", "rare"])
+    assert set(scores["target"]) == {"z"}
+    assert "too few galaxies have rare" in caplog.text
+
+
+def test_as_many_references_as_neighbours_are_enough(survey):
+    scores, _ = evaluate(*survey, k=200)
+    assert set(scores["target"]) == {"z"}
+
+
+def test_galaxies_without_a_row_of_properties_have_no_label(survey, caplog):
+    train, test, properties = survey
+    scores, _ = evaluate(train, test, properties[:-5], targets=["z"])
+    assert scores["n"].eq(95).all()
+    assert "5 galaxies have an embedding but no row of properties" in caplog.text
+
+
+def test_too_few_references_for_every_target_stop(survey):
+    with pytest.raises(DataError, match=r"No property \(z, log_mstar\) is known for 201 galaxies"):
+        evaluate(*survey, k=201)
+
+
+def test_survey_without_any_labels_stops(survey):
+    train, test, properties = survey
+    with pytest.raises(DataError, match="none has values"):
+        evaluate(train, test, properties.assign(z=np.nan, log_mstar=np.nan))
