@@ -56,3 +56,9 @@ def test_healpix_pixels_nest():
     ra, dec = rng.uniform(0, 360, 1000), rng.uniform(-40, 40, 1000)
     fine, coarse = (catalogue.healpix_nested(ra, dec, n) for n in (64, 16))
     np.testing.assert_array_equal(fine // 16, coarse)
+
+
+def test_healpix_uses_every_pixel_of_an_equatorial_face():
+    rng = np.random.default_rng(1)
+    pixel = catalogue.healpix_nested(rng.uniform(0, 360, 20000), rng.uniform(-41, 41, 20000), 2)
+    assert set(range(16, 32)) <= set(pixel)

@@ -90,3 +90,9 @@ def test_arms_are_bluer_than_the_disc():
     disc = morphology.structured_disc(96, 8.0, 0.8, 0.3, np.random.default_rng(1))
     power = (np.abs(disc[:, 3:12, 3:12]) ** 2).sum((1, 2))
     assert power[0] > power[2]
+
+
+def test_pixels_that_come_out_as_zero_are_told_from_missing_ones(monkeypatch):
+    monkeypatch.setattr(images, "PIXEL_NOISE", ((0.1, 0, 0),) * 3)
+    image = images._add_noise(np.zeros((152, 152, 3), np.float32), np.random.default_rng(1))
+    assert (image != 0).all()

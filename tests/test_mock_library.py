@@ -3,6 +3,7 @@ import importlib.util
 import h5py
 import numpy as np
 import pytest
+from astropy.io import fits
 from mock_factories import library, library_file, needs_grids
 
 from galaxypair.errors import ConfigError, DataError
@@ -62,3 +63,13 @@ def test_average_grids_refuses_a_damaged_file(tmp_path):
         (tmp_path / name).write_bytes(b"not a FITS file")
     with pytest.raises(DataError, match="cannot be read"):
         lib.average_grids(tmp_path)
+
+
+@needs_grids
+def test_surviving_mass_is_that_of_the_right_metallicity():
+    with fits.open(lib.find_grids(None) / lib.STELLAR_FILE) as grid:
+        ages, table = grid["STELLAR_AGE_YR"].data / 1e9, grid["LIV_MSTAR_FRAC"].data
+        for i, z in enumerate(lib.Z_SOLAR_UNITS):
+            column = 1 + (0.005, 0.02, 0.2, 0.4, 1.0, 2.5, 5.0).index(z)
+            expected = np.interp(lib.AGE_MID_GYR[-1], ages, table[:, column])
+            assert library().surviving[i, -1] == pytest.approx(expected, rel=1e-3)

@@ -65,3 +65,9 @@ def test_observe_is_unbiased():
     flux = np.full((400, 7781), 5, np.float32)
     mean = np.median(spectra.observe(flux, some, np.random.default_rng(1)), 0)
     assert np.abs(mean[1000:5000] / 5 - 1).mean() < 0.05
+
+
+def test_pixels_that_come_out_as_zero_are_told_from_missing_ones(monkeypatch):
+    monkeypatch.setattr(spectra, "noise_level", lambda galaxies, _: np.zeros(len(galaxies), np.float32))
+    observed = spectra.observe(np.zeros((2, 7781), np.float32), drawn("main")[:2], np.random.default_rng(1))
+    assert (observed != 0).all()

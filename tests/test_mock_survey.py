@@ -121,3 +121,10 @@ def test_extreme_fractions_can_be_planned():
     rows = survey.plan_rows(settings, drawn("main")[:20], np.random.default_rng(1))
     assert len(rows) == 40
     assert (rows["repeats"] >= 0).sum() == 20
+
+
+def test_every_block_of_the_population_is_drawn_anew():
+    settings = make_settings(bright_fraction=0.5)
+    galaxies = survey.draw_population(settings, 3000, library_file(), map)
+    assert galaxies["bright_sample"].sum() == 1500
+    assert len(np.unique(galaxies["z"])) == 3000
