@@ -1,8 +1,10 @@
 import itertools
 import operator
+import os
 
 import pytest
 
+from galaxypair.errors import GalaxypairError
 from galaxypair.mock.parallel import ordered_map
 
 
@@ -35,6 +37,11 @@ def test_map_never_runs_far_ahead():
 def test_errors_of_workers_arrive():
     with ordered_map(2) as run, pytest.raises(ZeroDivisionError):
         list(run(_invert, range(3)))
+
+
+def test_a_killed_worker_is_explained():
+    with ordered_map(2) as run, pytest.raises(GalaxypairError, match=r"lack of memory.*fewer cores"):
+        list(run(os._exit, range(1, 4)))
 
 
 def _invert(x: int) -> float:
