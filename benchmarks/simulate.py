@@ -12,11 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from galaxypair.mock import survey
-from galaxypair.mock.library import average_grids, find_grids, write_library
-from galaxypair.mock.parallel import ordered_map
+from galaxypair.mock import images, spectra, survey
+from galaxypair.mock.galaxies import BRIGHT, MAIN, draw_galaxies
+from galaxypair.mock.library import average_grids, find_grids, read_library, write_library
 
 
 def settings(n: int) -> survey.SurveySettings:
@@ -32,26 +34,27 @@ def simulate(library: Path, folder: Path, n: int) -> tuple[float, float]:
     return time.process_time() - start, peak
 
 
-def time_steps(library: Path, n: int) -> None:
+def time_steps(library_file: Path, n: int) -> None:
     """Print how the time divides, without the writing of files."""
-    with ordered_map(1) as run:
-        survey.draw_population(settings(64), 64, library, run)  # fills the caches
+    library, rng = read_library(library_file), np.random.default_rng(1)
+    drawn = [draw_galaxies(sample, 2048, library, rng) for sample in (BRIGHT, MAIN)]  # fills the caches
+    share = [round(chosen * n) for chosen in (0.15, 0.85)]
+    rates = []
+    for sample in (BRIGHT, MAIN):
         start = time.process_time()
-        galaxies = survey.draw_population(settings(n), n, library, run)
-        print(f"population: {1e3 * (time.process_time() - start) / n:.2f} ms per galaxy")
-        rows = survey.plan_rows(settings(n), galaxies, survey._stream(1, "plan"))
-        tools, bank = survey._library(library), survey._bank(1)
-        start, images = time.process_time(), 0.0
-        for block in survey._blocks(rows):
-            rng = survey._stream(1, "render", block.start)
-            began = time.process_time()
-            for row in rows[block]:
-                survey.images.render(row, bank, rng)
-            images += time.process_time() - began
-            flux = survey.spectra.fibre_spectra(rows[block], rows[block]["fibre_fraction"] + 0.3, tools)
-            survey.spectra.observe(flux, rows[block], rng)
-        total = time.process_time() - start
-        print(f"images: {1e3 * images / n:.2f} ms, spectra: {1e3 * (total - images) / n:.2f} ms")
+        rates.append(len(draw_galaxies(sample, 8192, library, rng)) / (time.process_time() - start))
+    draw = sum(k / rate for k, rate in zip(share, rates, strict=True))
+    galaxies = np.concatenate([np.resize(d, k) for d, k in zip(drawn, share, strict=True)])
+    bank = images.make_bank(rng)
+    start = time.process_time()
+    for galaxy in galaxies:
+        images.render(galaxy, bank, rng)
+    rendered = time.process_time()
+    for first in range(0, n, survey.BLOCK_ROWS):
+        block = galaxies[first : first + survey.BLOCK_ROWS]
+        spectra.observe(spectra.fibre_spectra(block, np.full((len(block), 3), 0.4), library), block, rng)
+    steps = {"population": draw, "images": rendered - start, "spectra": time.process_time() - rendered}
+    print(", ".join(f"{name} {1e3 * seconds / n:.2f} ms" for name, seconds in steps.items()))
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ if config["source"] == "simulate":
             "../../envs/survey.yaml"
         threads: 16
         resources:
-            mem_mb=4000,
+            mem_mb=7000,  # 0.4 GB per process
         params:
             settings=config["simulate"],
         script:

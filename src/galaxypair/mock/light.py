@@ -262,9 +262,9 @@ def photometry(galaxies: np.ndarray, library: StellarLibrary) -> np.ndarray:
 
     Notes
     -----
-    Agrees with `speclite`'s `get_ab_maggies` on the full spectrum to a few 0.001 mag. Pixels are
-    logarithmic, so a redshift is a shift: the filters are tabulated on sub-pixel shifts, and no
-    spectrum is interpolated.
+    Agrees with `speclite`'s `get_ab_maggies` on the full spectrum to 0.002 mag. Pixels are logarithmic,
+    so a redshift is a shift: the filters are tabulated on sub-pixel shifts, and no spectrum is
+    interpolated.
     """
     luminosity = continuum(galaxies, library.coarse, COARSE_WAVELENGTH)
     pixel = np.rint(np.log(library.line_wavelength / COARSE_WAVELENGTH[0]) / _LOG_STEP).astype(int)

@@ -6,10 +6,13 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
 from threadpoolctl import threadpool_limits
+
+from galaxypair.errors import GalaxypairError
 
 
 @contextmanager
@@ -29,6 +32,11 @@ def ordered_map(processes: int) -> Iterator[Callable[[Callable, Iterable], Itera
     callable
         (function, iterable of jobs) -> iterator of results. The function and what it needs must be
         importable by name: workers are spawned.
+
+    Raises
+    ------
+    GalaxypairError
+        If a worker is killed.
     """
     if processes == 1:
         with threadpool_limits(1):
@@ -47,6 +55,11 @@ def _bounded(pool: ProcessPoolExecutor, ahead: int, function: Callable, jobs: It
             result = waiting.popleft().result()
             waiting.extend(pool.submit(_call, function, job) for job in itertools.islice(jobs, 1))
             yield result
+    except BrokenProcessPool as err:
+        raise GalaxypairError(
+            "A worker process was killed, most likely for lack of memory (each needs about 0.4 GB). "
+            "Run again with fewer cores, e.g. `snakemake --cores 2`."
+        ) from err
     finally:
         for future in waiting:
             future.cancel()

@@ -21,6 +21,8 @@ STEP = WAVELENGTH[1] - WAVELENGTH[0]
 RESOLUTION_SIGMA = 0.78  # Angstrom; FWHM of 1.8
 BAND_CENTRES = (4770, 6420, 9150)  # Angstrom, where the fibre's share of g, r, z light is anchored
 FLUX_UNIT = 1e-17  # erg / s / cm2 / Angstrom
+_NOISE_LEVELS = (0.7, 0.28, 0.14)  # 1e-17 erg / s / cm2 / Angstrom: bright time, deep, very deep
+_RESIDUAL_SCALE = (0.1, 0.07)  # of `SKY_RESIDUALS`: the brightest line is off by 2 sigma
 _LINE_REACH = 24  # pixels on each side that an emission line is drawn on
 
 # noise per pixel relative to that at 6600 Angstrom: (wavelength, ratio)
@@ -127,7 +129,9 @@ def observe(flux: np.ndarray, galaxies: np.ndarray, rng: np.random.Generator) ->
     sigma = noise_level(galaxies, rng)[:, None] * NOISE_SHAPE.astype(np.float32)
     sigma *= np.sqrt(1 + SKY_EXCESS.astype(np.float32) + np.clip(flux, 0, None) / 5)
     noise = rng.standard_normal(flux.shape, np.float32)
-    noise += rng.normal(0, (0.25, 0.15), (len(flux), 2)).astype(np.float32) @ SKY_RESIDUALS.astype(np.float32)
+    noise += rng.normal(0, _RESIDUAL_SCALE, (len(flux), 2)).astype(np.float32) @ SKY_RESIDUALS.astype(
+        np.float32
+    )
     observed = flux * _calibration_error(len(flux), rng)
     observed += sigma * noise
     _add_cosmic_rays(observed, sigma, rng)
@@ -149,12 +153,14 @@ def noise_level(galaxies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Notes
     -----
-    Deep are: half of the galaxies beyond z = 0.4 (dark time), two thirds of the bright sample (like
-    the repeated exposures of survey validation, and like SDSS spectra of nearby galaxies) and one in
-    eight of the rest.
+    Half of the galaxies beyond z = 0.4 are deep (dark time), as are two thirds of the bright sample
+    (like the repeated exposures of survey validation; half of those reach the S/N of 15 to 40 of
+    SDSS spectra of nearby galaxies) and one in eight of the rest.
     """
-    share = np.where(galaxies["z"] > 0.4, 0.5, np.where(galaxies["bright_sample"], 0.67, 0.125))
-    level = np.where(rng.random(len(galaxies)) < share, 0.28, 0.7)
+    shares = np.array([[0.875, 0.125, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]])  # of _NOISE_LEVELS
+    kind = np.where(galaxies["bright_sample"], 2, np.where(galaxies["z"] > 0.4, 1, 0))
+    uniform = rng.random((len(galaxies), 1))
+    level = np.array(_NOISE_LEVELS)[(uniform >= shares.cumsum(1)[kind, :2]).sum(1)]
     return (level * 10 ** rng.normal(0, 0.15, len(galaxies))).astype(np.float32)
 
 

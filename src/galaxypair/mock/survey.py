@@ -243,7 +243,7 @@ def _plan_repeats(first: np.ndarray, repeats: np.ndarray, rng: np.random.Generat
     n_twin = min(n_twin, len(located))
     twin_of = rng.choice(located, n_twin, replace=False)
     others = np.setdiff1d(np.flatnonzero(first["junk"] == 0), twin_of)
-    chosen = np.r_[twin_of, rng.choice(others, len(repeats) - n_twin, replace=False)]
+    chosen = np.r_[twin_of, rng.choice(others, len(repeats) - n_twin)]
     identifiers = repeats["targetid"].copy()
     repeats[:] = first[chosen]
     repeats["repeats"] = first["targetid"][chosen]

@@ -1,0 +1,48 @@
+import itertools
+import operator
+import os
+
+import pytest
+
+from galaxypair.errors import GalaxypairError
+from galaxypair.mock.parallel import ordered_map
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_map_keeps_the_order(processes):
+    with ordered_map(processes) as run:
+        assert list(run(operator.neg, range(20))) == [-i for i in range(20)]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_map_stops_early_on_endless_jobs(processes):
+    with ordered_map(processes) as run:
+        assert list(itertools.islice(run(operator.neg, itertools.count()), 3)) == [0, -1, -2]
+
+
+def test_map_never_runs_far_ahead():
+    taken = []
+
+    def jobs():
+        for i in range(100):
+            taken.append(i)
+            yield i
+
+    with ordered_map(2) as run:
+        results = run(operator.neg, jobs())
+        next(results)
+        assert len(taken) <= 5
+
+
+def test_errors_of_workers_arrive():
+    with ordered_map(2) as run, pytest.raises(ZeroDivisionError):
+        list(run(_invert, range(3)))
+
+
+def test_a_killed_worker_is_explained():
+    with ordered_map(2) as run, pytest.raises(GalaxypairError, match=r"lack of memory.*fewer cores"):
+        list(run(os._exit, range(1, 4)))
+
+
+def _invert(x: int) -> float:
+    return 1 / x
