@@ -28,11 +28,12 @@ def _take() -> dict | None:
         "rule": job.rule,
     }
     if os.environ.get("CONDA_PREFIX"):
-        _keep_only(sys.prefix, sys.base_prefix, REPO / "src", REPO / "workflow")
+        own = (sys.prefix, sys.base_prefix, REPO / "src", REPO / "workflow")
+        _keep_only(own, sys.path, sys.modules)
     return taken
 
 
-def _keep_only(*folders: str | Path) -> None:
+def _keep_only(folders: typing.Iterable[str | Path], paths: list[str], modules: dict) -> None:
     """Forget every import path and imported module outside these folders."""
     roots = [Path(os.path.realpath(folder)) for folder in folders]
 
@@ -40,11 +41,11 @@ def _keep_only(*folders: str | Path) -> None:
         real = Path(os.path.realpath(path))
         return any(real.is_relative_to(root) for root in roots)
 
-    sys.path[:] = [path for path in sys.path if inside(path)]
-    for name, module in list(sys.modules.items()):
+    paths[:] = [path for path in paths if inside(path)]
+    for name, module in list(modules.items()):
         file = getattr(module, "__file__", None)
         if file and not inside(file):
-            del sys.modules[name]
+            del modules[name]
 
 
 _JOB = _take()
