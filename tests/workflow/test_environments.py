@@ -87,10 +87,8 @@ def third_party_imports(script: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_environment_is_pinned_to_the_versions_of_requirements(path):
-    pins = {
-        CONDA_NAMES.get(name, name): version
-        for name, version in read_requirements("requirements.txt").items()
-    }
+    pins = read_requirements("requirements.txt") | read_requirements("constraints.txt")
+    pins = {CONDA_NAMES.get(name, name): version for name, version in pins.items()}
     packages = read_environment(path)
     assert re.fullmatch(r"3\.\d+", packages.pop("python"))
     packages.pop("pip", None)
