@@ -35,7 +35,6 @@ def test_shipped_config_passes():
         ("predict.zzzzzz", 3, r"unknown key `zzzzzz` in `predict`; known keys: k\."),
         ("source", "simulation", r"`source` is 'simulation'; choose one of: simulate, ingest, download\."),
         ("train.epochs", "many", r"`train.epochs`: 'many' is not of type 'integer'\."),
-        ("train.learning_rate", "2e-3", r"YAML reads 2e-3 as text; write 2\.0e-3\."),
         ("split.val_fraction", 1.0, r"`split.val_fraction`: 1.0 is greater than or equal to the maximum"),
         ("run", "a b", r"`run`: 'a b' does not match .* It means: name of the folder under results/\."),
         ("train", None, r"`train`: None is not of type 'object'\."),
@@ -65,3 +64,21 @@ def test_everything_wrong_is_reported_at_once():
     assert "epocs" in str(refusal.value)
     assert "sky" in str(refusal.value)
     assert str(refusal.value).endswith("Every key is explained in config/config.yaml.")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "value"),
+    [
+        ("train.epochs", "3", 3),
+        ("train.learning_rate", "2e-3", 0.002),
+        ("train.image_augmentations", "false", False),
+        ("model.from_run", "null", None),
+        ("retrieval.recall_at", ["1", "5"], [1, 5]),
+        ("ingest.catalogue", "2024", "2024"),  # what is meant as text stays text
+        ("model.from_run", "2024", "2024"),
+        ("train.epochs", "many", "many"),  # for `check` to refuse
+        ("train.epocs", "3", "3"),
+    ],
+)
+def test_text_from_the_command_line_gets_its_type(path, text, value):
+    assert config.typed(changed(path, text), SCHEMA) == changed(path, value)

@@ -10,10 +10,13 @@ from galaxypair import config as config_check
 from galaxypair.errors import ConfigError
 from snakemake.exceptions import WorkflowError
 
-_SCHEMA = _ROOT / "workflow" / "schemas" / "config.schema.yaml"
+_SCHEMA = config_check.load_schema(
+    _ROOT / "workflow" / "schemas" / "config.schema.yaml"
+)
 
+config.update(config_check.typed(config, _SCHEMA))
 try:
-    config_check.check(config, config_check.load_schema(_SCHEMA))
+    config_check.check(config, _SCHEMA)
 except ConfigError as err:
     raise WorkflowError(str(err)) from None
 
