@@ -1,7 +1,9 @@
 """Checking of the configuration: unknown keys are refused with the nearest known one."""
 
 import difflib
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -24,6 +26,44 @@ def load_schema(path: Path) -> dict:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def typed(value: Any, schema: dict) -> Any:
+    """Give text the type that the schema asks for, where it can be read as such.
+
+    `--config train='{epochs: 3}'` hands over the text "3", and YAML reads 2e-3 as text.
+
+    Parameters
+    ----------
+    value : object
+        A configuration, or a part of one.
+    schema : dict
+        JSON schema of that part.
+
+    Returns
+    -------
+    object
+        Copy; what cannot be read as the type asked for stays, for `check` to refuse.
+    """
+    if isinstance(value, dict):
+        parts = schema.get("properties", {})
+        return {key: typed(part, parts.get(key, {})) for key, part in value.items()}
+    if isinstance(value, list):
+        return [typed(item, schema.get("items", {})) for item in value]
+    kinds = schema.get("type", "string")
+    return _read(value, kinds) if isinstance(value, str) and kinds != "string" else value
+
+
+def _read(text: str, kinds: str | list[str]) -> Any:
+    if text == "null" and "null" in kinds:
+        return None
+    if text in ("true", "false") and "boolean" in kinds:
+        return text == "true"
+    for kind, read in (("integer", int), ("number", float)):
+        if kind in kinds:
+            with suppress(ValueError):
+                return read(text)
+    return text
+
+
 def check(config: dict, schema: dict) -> None:
     """Check a configuration against the schema; report everything that is wrong at once.
 
@@ -40,8 +80,8 @@ def check(config: dict, schema: dict) -> None:
         Naming each offending key, what was expected and, for an unknown key, the nearest known.
     """
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(e.absolute_path))
-    if errors:
-        lines = [line for error in errors for line in _explain(error)]
+    lines = [line for error in errors for line in _explain(error, schema)] or _contradictions(config)
+    if lines:
         raise ConfigError(
             "The configuration cannot be used:\n  "
             + "\n  ".join(lines)
@@ -49,11 +89,11 @@ def check(config: dict, schema: dict) -> None:
         )
 
 
-def _explain(error: ValidationError) -> list[str]:
+def _explain(error: ValidationError, root: dict) -> list[str]:
     where = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
-        return [_unknown(where, key, known) for key in error.instance if key not in known]
+        return [_unknown(where, key, known, root) for key in error.instance if key not in known]
     name = f"`{where}`" if where else "the config"
     if error.validator == "enum":
         choices = ", ".join(str(c) for c in error.validator_value)
@@ -62,11 +102,46 @@ def _explain(error: ValidationError) -> list[str]:
         missing = [key for key in error.validator_value if key not in error.instance]
         return [f"{name} lacks the key `{key}`." for key in missing]
     hint = error.schema.get("description")
-    return [f"{name}: {error.message}." + (f" It means: {hint}" if hint else "")]
+    return [f"{name}: {error.message}." + (f" It means: {hint}." if hint else "")]
 
 
-def _unknown(where: str, key: str, known: list[str]) -> str:
+def _contradictions(config: dict) -> list[str]:
+    cuts, model = config["preprocess"], config["model"]
+    lines = []
+    if cuts["core_px"] > cuts["crop_px"]:
+        lines.append(
+            f"`preprocess.core_px` is {cuts['core_px']}, larger than the shards' `preprocess.crop_px` of "
+            f"{cuts['crop_px']}; choose at most that."
+        )
+    if model["image"]["crop_px"] > cuts["crop_px"]:
+        lines.append(
+            f"`model.image.crop_px` is {model['image']['crop_px']}, larger than the shards' "
+            f"`preprocess.crop_px` of {cuts['crop_px']}; choose at most that."
+        )
+    if cuts["z_min"] >= cuts["z_max"]:
+        lines.append(
+            f"`preprocess.z_min` is {cuts['z_min']}, not below `preprocess.z_max` of {cuts['z_max']}; "
+            "no galaxy can pass."
+        )
+    if model["from_run"] == config["run"]:
+        lines.append(
+            f"`model.from_run` is this run itself ({config['run']}); name another run's, or null to train."
+        )
+    return lines
+
+
+def _unknown(where: str, key: str, known: list[str], root: dict) -> str:
     place = f" in `{where}`" if where else ""
+    elsewhere = [name for name in _paths(root) if name.rpartition(".")[2] == key]
+    if elsewhere:
+        return f"unknown key `{key}`{place}; did you mean `{'` or `'.join(elsewhere)}`?"
     near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
     hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}."
     return f"unknown key `{key}`{place}; {hint}"
+
+
+def _paths(schema: dict, prefix: str = "") -> list[str]:
+    names = []
+    for key, part in schema.get("properties", {}).items():
+        names += [prefix + key, *_paths(part, f"{prefix}{key}.")]
+    return names

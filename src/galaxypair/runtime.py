@@ -6,8 +6,12 @@ import random
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
+from tqdm import tqdm
+
+from galaxypair.errors import GalaxypairError
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +25,11 @@ def setup_logging(log: Path | None = None) -> None:
         File that is started anew.
     """
     root = logging.getLogger()
-    root.handlers.clear()
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
     root.setLevel(logging.INFO)
-    terminal = logging.StreamHandler(sys.stderr)
+    terminal = _TerminalHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(message)s"))
     root.addHandler(terminal)
     if log is not None:
@@ -62,8 +68,37 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _TerminalHandler(logging.StreamHandler):
+    """The terminal's share of the records: all but the lines that a bar shows already."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not getattr(record, "shown_as_bar", False) and super().filter(record)
+
+
+def _terminal() -> TextIO | None:
+    """Open the terminal, if this job runs in its foreground and no other job draws a bar in it."""
+    try:
+        tty = Path("/dev/tty").open("w", encoding="utf-8")  # closed by the bar that draws in it
+    except OSError:
+        return None
+    try:
+        import fcntl
+
+        fcntl.flock(tty, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        foreground = os.tcgetpgrp(tty.fileno()) == os.getpgrp()
+        if foreground and os.get_terminal_size(tty.fileno()).columns > 0:
+            return tty
+    except OSError:
+        pass
+    tty.close()
+    return None
+
+
 class Progress:
-    """Log how far a loop has come, with rate and time left: a line per 5 %, at most one per 2 s.
+    """Show how far a loop has come, with rate and time left.
+
+    On a terminal one job at a time draws a bar; the log, and the terminal of the other jobs, get a
+    line per 5 %, at most one per 2 s.
 
     Parameters
     ----------
@@ -78,6 +113,11 @@ class Progress:
         self.done = 0
         self._start = self._last = time.monotonic()
         self._next = 0.05 * total
+        self._tty, self._bar = None, None
+        if any(isinstance(handler, _TerminalHandler) for handler in logging.getLogger().handlers):
+            self._tty = _terminal()
+        if self._tty is not None:
+            self._bar = tqdm(total=total, unit=f" {unit}", file=self._tty, leave=False, dynamic_ncols=True)
 
     def update(self, n: int) -> None:
         """Count `n` more items as done.
@@ -87,12 +127,14 @@ class Progress:
         n : int
         """
         self.done += n
+        drawn = self._bar is not None
+        self._draw(n)
         now = time.monotonic()
         if self.done < self._next or (now - self._last < 2 and self.done < self.total):
             return
         self._last, self._next = now, self.done + 0.05 * self.total
         rate = self.done / max(now - self._start, 1e-9)
-        left = max(self.total - self.done, 0) / rate
+        left = max(self.total - self.done, 0) / max(rate, 1e-9)
         logger.info(
             "%s of %s %s (%.0f/s, %.0f s left)",
             f"{self.done:,}",
@@ -100,7 +142,17 @@ class Progress:
             self.unit,
             rate,
             left,
+            extra={"shown_as_bar": drawn},
         )
+
+    def _draw(self, n: int) -> None:
+        if self._bar is None:
+            return
+        self._bar.update(n)
+        if self.done >= self.total:
+            self._bar.close()
+            self._tty.close()
+            self._bar = None
 
 
 def report_error(rule: str, error: Exception, log: Path | None) -> None:
@@ -113,7 +165,8 @@ def report_error(rule: str, error: Exception, log: Path | None) -> None:
     log : Path or None
     """
     where = f" (details in {log})" if log else ""
-    sys.stderr.write(f"\nError in {rule}: {error}{where}\n\n")
+    kind = "" if isinstance(error, GalaxypairError) else f"{type(error).__name__}: "
+    sys.stderr.write(f"\nError in {rule}: {kind}{error}{where}\n\n")
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.FileHandler):
             record = logger.makeRecord(

@@ -3,26 +3,33 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1] / "src"))
+_ROOT = Path(str(workflow.current_basedir)).parents[1]
+sys.path.insert(0, str(_ROOT / "src"))
 
 from galaxypair import config as config_check
 from galaxypair.errors import ConfigError
 from snakemake.exceptions import WorkflowError
 
-_SCHEMA = Path(str(workflow.current_basedir)).parent / "schemas" / "config.schema.yaml"
+_SCHEMA = config_check.load_schema(
+    _ROOT / "workflow" / "schemas" / "config.schema.yaml"
+)
 
+config.update(config_check.typed(config, _SCHEMA))
 try:
-    config_check.check(config, config_check.load_schema(_SCHEMA))
+    config_check.check(config, _SCHEMA)
 except ConfigError as err:
     raise WorkflowError(str(err)) from None
 
 
 def code(*modules):
-    """Modules that define a rule's result: an edit of them reruns it (compared by checksum)."""
-    return [
-        f"{workflow.current_basedir}/../../src/galaxypair/{module}.py"
-        for module in modules
-    ]
+    """Modules that define a rule's result: an edit of them reruns it (compared by checksum).
+
+    Named from the working directory where they lie in it, so that a folder that is moved as a
+    whole does not look changed.
+    """
+    files = [_ROOT / "src" / "galaxypair" / f"{module}.py" for module in modules]
+    here = Path.cwd()
+    return [str(f.relative_to(here) if f.is_relative_to(here) else f) for f in files]
 
 
 def existing(*paths):

@@ -7,6 +7,7 @@ Snakemake's own site-packages, so that an env file that lacks a package fails in
 
 import argparse
 import inspect
+import json
 import os
 import sys
 import typing
@@ -27,13 +28,24 @@ def _take() -> dict | None:
         "rule": job.rule,
     }
     if os.environ.get("CONDA_PREFIX"):
-        inside = (sys.prefix, sys.base_prefix, str(REPO / "src"), str(REPO / "workflow"))
-        sys.path[:] = [p for p in sys.path if os.path.realpath(p).startswith(inside)]
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if file and not os.path.realpath(file).startswith(inside):
-                del sys.modules[name]
+        own = (sys.prefix, sys.base_prefix, REPO / "src", REPO / "workflow")
+        _keep_only(own, sys.path, sys.modules)
     return taken
+
+
+def _keep_only(folders: typing.Iterable[str | Path], paths: list[str], modules: dict) -> None:
+    """Forget every import path and imported module outside these folders."""
+    roots = [Path(os.path.realpath(folder)) for folder in folders]
+
+    def inside(path: str) -> bool:
+        real = Path(os.path.realpath(path))
+        return any(real.is_relative_to(root) for root in roots)
+
+    paths[:] = [path for path in paths if inside(path)]
+    for name, module in list(modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and not inside(file):
+            del modules[name]
 
 
 _JOB = _take()
@@ -63,9 +75,9 @@ def stage(function: typing.Callable[..., None]) -> None:
     if _JOB and "threads" in inspect.signature(function).parameters:
         arguments = {**arguments, "threads": _JOB["threads"]}
     arguments = {k: v for k, v in arguments.items() if k not in _TRACKED_ONLY}
-    inspect.signature(function).bind(**arguments)
     runtime.setup_logging(log)
     try:
+        _check_names(function, arguments)
         function(**{k: _convert(v, hints.get(k)) for k, v in arguments.items()})
     except GalaxypairError as err:
         runtime.report_error(name, err, log)
@@ -73,6 +85,16 @@ def stage(function: typing.Callable[..., None]) -> None:
     except Exception as err:
         runtime.report_error(name, err, log)
         raise
+
+
+def _check_names(function: typing.Callable, arguments: dict) -> None:
+    try:
+        inspect.signature(function).bind(**arguments)
+    except TypeError as err:
+        raise TypeError(
+            f"{err}: the rule gives {', '.join(arguments) or 'nothing'}, but the script's function takes "
+            f"{', '.join(inspect.signature(function).parameters) or 'nothing'}"
+        ) from None
 
 
 def _convert(value: typing.Any, hint: typing.Any) -> typing.Any:
@@ -86,16 +108,17 @@ def _convert(value: typing.Any, hint: typing.Any) -> typing.Any:
 
 
 def _parse(function: typing.Callable, hints: dict) -> dict:
-    parser = argparse.ArgumentParser(description=function.__doc__)
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     for name, par in inspect.signature(function).parameters.items():
-        many = typing.get_origin(hints.get(name)) is list
-        kind = typing.get_args(hints[name])[0] if many else hints.get(name, str)
+        hint = hints.get(name, str)
+        as_text = hint in (str, Path, Path | None, str | None, list[Path])
         required = par.default is par.empty
         parser.add_argument(
             "--" + name.replace("_", "-"),
-            type=kind if callable(kind) else str,
-            nargs="*" if many else None,
+            type=str if as_text else json.loads,
+            nargs="*" if hint == list[Path] else None,
             required=required,
             default=None if required else par.default,
+            help=None if as_text else "as JSON",
         )
     return {"arguments": vars(parser.parse_args()), "log": None, "rule": function.__name__}

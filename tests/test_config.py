@@ -1,0 +1,84 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from galaxypair import config
+from galaxypair.errors import ConfigError
+
+REPO = Path(__file__).parents[1]
+SCHEMA = config.load_schema(REPO / "workflow" / "schemas" / "config.schema.yaml")
+DEFAULTS = yaml.safe_load((REPO / "config" / "config.yaml").read_text())
+
+
+def changed(path: str, value: object) -> dict:
+    settings = copy.deepcopy(DEFAULTS)
+    *sections, key = path.split(".")
+    node = settings
+    for section in sections:
+        node = node[section]
+    node[key] = value
+    return settings
+
+
+def test_shipped_config_passes():
+    config.check(DEFAULTS, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("train.epocs", 3, r"unknown key `epocs` in `train`; did you mean `epochs`\?"),
+        ("epochs", 3, r"unknown key `epochs`; did you mean `train.epochs`\?"),
+        ("train.crop_px", 96, r"did you mean `preprocess.crop_px` or `model.image.crop_px`\?"),
+        ("predict.zzzzzz", 3, r"unknown key `zzzzzz` in `predict`; known keys: k\."),
+        ("source", "simulation", r"`source` is 'simulation'; choose one of: simulate, ingest, download\."),
+        ("train.epochs", "many", r"`train.epochs`: 'many' is not of type 'integer'\."),
+        ("split.val_fraction", 1.0, r"`split.val_fraction`: 1.0 is greater than or equal to the maximum"),
+        ("run", "a b", r"`run`: 'a b' does not match .* It means: name of the folder under results/\."),
+        ("train", None, r"`train`: None is not of type 'object'\."),
+        ("preprocess.core_px", 120, r"`preprocess.core_px` is 120, larger than .* of \d+; choose at most"),
+        ("model.image.crop_px", 144, r"`model.image.crop_px` is 144, larger than .* of \d+; choose at most"),
+        ("preprocess.z_min", 0.9, r"`preprocess.z_min` is 0.9, not below `preprocess.z_max`"),
+        ("model.from_run", "demo", r"`model.from_run` is this run itself \(demo\)"),
+    ],
+)
+def test_refusal_names_key_and_remedy(path, value, message):
+    with pytest.raises(ConfigError, match=message):
+        config.check(changed(path, value), SCHEMA)
+
+
+def test_missing_key_is_named():
+    settings = copy.deepcopy(DEFAULTS)
+    del settings["embed"]["batch_size"]
+    with pytest.raises(ConfigError, match="`embed` lacks the key `batch_size`"):
+        config.check(settings, SCHEMA)
+
+
+def test_everything_wrong_is_reported_at_once():
+    settings = changed("train.epocs", 3)
+    settings["source"] = "sky"
+    with pytest.raises(ConfigError) as refusal:
+        config.check(settings, SCHEMA)
+    assert "epocs" in str(refusal.value)
+    assert "sky" in str(refusal.value)
+    assert str(refusal.value).endswith("Every key is explained in config/config.yaml.")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "value"),
+    [
+        ("train.epochs", "3", 3),
+        ("train.learning_rate", "2e-3", 0.002),
+        ("train.image_augmentations", "false", False),
+        ("model.from_run", "null", None),
+        ("retrieval.recall_at", ["1", "5"], [1, 5]),
+        ("ingest.catalogue", "2024", "2024"),  # what is meant as text stays text
+        ("model.from_run", "2024", "2024"),
+        ("train.epochs", "many", "many"),  # for `check` to refuse
+        ("train.epocs", "3", "3"),
+    ],
+)
+def test_text_from_the_command_line_gets_its_type(path, text, value):
+    assert config.typed(changed(path, text), SCHEMA) == changed(path, value)

@@ -1,0 +1,182 @@
+"""The whole workflow on a survey of some hundred galaxies: `pytest -m dag`, two minutes."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from factories import make_joint, make_provabgs
+
+from galaxypair import io, tables
+
+REPO = Path(__file__).resolve().parents[2]
+SETTINGS = {
+    "run": "tiny",
+    "simulate": {"n_galaxies": 300},
+    "preprocess": {"shard_rows": 100},
+    "train": {"epochs": 1, "batch_size": 64},
+    "zeroshot": {"bootstrap": 20},
+    "retrieval": {"bootstrap": 20, "recall_at": [1, 10]},
+    "umap": {"n_neighbors": 5},
+    "cluster": {"kmeans_k": [2, 3], "dbscan_min_samples": 3},
+    "gallery": {"examples": 3, "mosaic_px": 4},
+    "figures": {"dpi": 50},
+}
+FILES = [
+    *("survey/joint.h5", "survey/provabgs.hdf5", "dataset/manifest.json", "dataset/ledger.parquet"),
+    *("dataset/shard-00000.h5", "dataset/shard-00001.h5"),
+    *("model/model.safetensors", "model/config.json", "model/history.csv", "model/README.md"),
+    *("embeddings/train.parquet", "embeddings/test.parquet"),
+    *("crossmatch/properties.parquet", "crossmatch/losses.csv"),
+    *("metrics/zeroshot.csv", "metrics/zeroshot_predictions.parquet"),
+    *("metrics/retrieval.csv", "metrics/retrieval_neighbours.parquet"),
+    *(f"projections/umap_{space}.parquet" for space in tables.SPACES),
+    *(f"clusters/{kind}_{space}.parquet" for kind in ("kmeans", "dbscan") for space in tables.SPACES),
+    *("figures/zeroshot_redshift.pdf", "figures/zeroshot_redshift.png", "figures/umap_redshift.pdf"),
+    "report.html",
+]
+
+pytestmark = pytest.mark.dag
+
+
+def snakemake(project: Path, *options: object, settings: str = "tiny.yaml") -> str:
+    """Run Snakemake in a project; fail with all that it printed."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--directory", project]
+    command += [*options, "--configfile", project / settings]
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=REPO,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.fail(done.stdout)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(REPO / "config", folder / "config")
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(SETTINGS))
+    snakemake(folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def results(project: Path) -> Path:
+    return project / "results" / "tiny"
+
+
+def test_every_file_of_the_walk_is_made(results):
+    assert [name for name in FILES if not (results / name).is_file()] == []
+    assert [str(path) for path in results.rglob("*.part*")] == []
+
+
+def test_every_galaxy_is_kept_or_has_a_reason(results):
+    ledger = io.read_table(results / "dataset" / "ledger.parquet")
+    assert list(ledger.columns) == list(tables.LEDGER_COLUMNS)
+    assert len(ledger) == sum(io.check_joint(results / "survey" / "joint.h5").values())
+    assert ((ledger["reason"] == "") == ledger["kept"]).all()
+    assert set(ledger["reason"]) <= {"", *tables.REASONS}
+    manifest = io.read_manifest(results / "dataset" / "manifest.json")
+    in_shards = sum(len(batch["targetid"]) for batch in io.iter_shards(manifest, ["targetid"]))
+    assert 0 < in_shards == ledger["kept"].sum() < len(ledger)
+
+
+def test_every_kept_galaxy_is_embedded_once(results):
+    ledger = io.read_table(results / "dataset" / "ledger.parquet")
+    for split in ("train", "test"):
+        embeddings = io.read_embeddings(results / "embeddings" / f"{split}.parquet")
+        expected = ledger.loc[ledger["kept"] & (ledger["split"] == split), "targetid"]
+        assert sorted(embeddings.targetid) == sorted(expected)
+        for modality in tables.MODALITIES:
+            np.testing.assert_allclose(np.linalg.norm(embeddings.unit[modality], axis=1), 1, rtol=1e-5)
+
+
+def test_losses_add_up_from_step_to_step(results):
+    losses = io.read_table(results / "crossmatch" / "losses.csv")
+    assert list(losses.columns) == list(tables.LOSSES_COLUMNS)
+    assert (losses["n_in"] == losses["n_lost"] + losses["n_out"]).all()
+
+
+def test_metrics_have_the_columns_of_the_contract_and_intervals_that_hold_the_value(results):
+    for name in ("zeroshot", "retrieval"):
+        metrics = io.read_table(results / "metrics" / f"{name}.csv")
+        assert list(metrics.columns) == list(tables.METRIC_COLUMNS)
+        assert len(metrics) > 0
+        known = metrics.dropna(subset=["value", "low", "high"])
+        assert (known["low"] <= known["high"]).all()
+    zeroshot = io.read_table(results / "metrics" / "zeroshot.csv")
+    pairs = {tuple(pair) for pair in zeroshot[["reference", "query"]].to_numpy()}
+    assert pairs == {(r, q) for r in tables.MODALITIES for q in tables.MODALITIES}
+
+
+def test_report_is_one_file(results):
+    html = (results / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64" in html
+    assert 'src="figures/' not in html
+
+
+def test_logs_name_the_rule_and_hold_the_balance(project):
+    log = (project / "logs" / "tiny" / "preprocess.log").read_text()
+    assert "INFO galaxypair" in log
+    assert "300 in" in log
+
+
+def test_second_invocation_has_nothing_to_do(project):
+    assert "Nothing to be done" in snakemake(project)
+
+
+def test_single_figure_is_drawn_again_alone(project):
+    name = "results/tiny/figures/umap_redshift.pdf"
+    (project / name).unlink()
+    printed = snakemake(project, name)
+    assert "1 of 1 steps (100%) done" in printed
+    assert (project / name).is_file()
+
+
+def test_changed_setting_reruns_what_depends_on_it_and_no_training(project):
+    plan = snakemake(project, "-n", "--config", "zeroshot={k: 5}")
+    assert "rule zeroshot:" in plan
+    assert "rule figure_zeroshot:" in plan
+    for stage in ("simulate", "preprocess", "train", "embed", "umap"):
+        assert f"rule {stage}:" not in plan
+
+
+def test_published_layout_runs_from_download_to_ledger(project):
+    joint = make_joint(project / "published.h5", n_per_group=10, groups=10)
+    targetid = np.concatenate([block.targetid for block in io.iter_joint(joint)])
+    make_provabgs(project / "provabgs.h5", targetid, np.full(len(targetid), 0.1))
+    settings = {
+        "run": "published",
+        "source": "download",
+        "download": {"joint": str(joint), "provabgs": str(project / "provabgs.h5")},
+    }
+    (project / "published.yaml").write_text(yaml.safe_dump(settings))
+    target = "results/published/crossmatch/properties.parquet"
+    snakemake(project, target, settings="published.yaml")
+    assert len(io.read_table(project / target)) == 100
+
+
+def test_damaged_survey_stops_with_what_to_do(project):
+    settings = {
+        "run": "damaged",
+        "source": "download",
+        "download": {"joint": str(project / "damaged.h5"), "provabgs": str(project / "damaged.h5")},
+    }
+    (project / "damaged.yaml").write_text(yaml.safe_dump(settings))
+    (project / "damaged.h5").write_bytes(b"\x89HDF\r\n\x1a\n and no more")
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--directory", project]
+    command += ["results/damaged/dataset/ledger.parquet", "--configfile", project / "damaged.yaml"]
+    done = subprocess.run(list(map(str, command)), cwd=REPO, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "damaged.h5`: cannot be opened as HDF5" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,117 @@
+"""What holds for every shipped configuration without any data."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+OVERLAYS = sorted(path.name for path in (REPO / "config").glob("*.yaml") if path.name != "config.yaml")
+
+
+def test_linter_finds_nothing(snakemake):
+    done = snakemake("--lint")
+    assert done.returncode == 0, done.stdout
+
+
+def test_rules_are_formatted():
+    command = [Path(sys.executable).parent / "snakefmt", "--check", "Snakefile", "workflow"]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_plain_dry_run_plans_the_demo_up_to_the_report(snakemake):
+    done = snakemake("-n")
+    assert done.returncode == 0, done.stdout
+    assert "results/demo/report.html" in done.stdout
+    for stage in ("simulate", "preprocess", "train", "embed", "crossmatch", "zeroshot", "umap", "cluster"):
+        assert re.search(rf"^{stage} +\d", done.stdout, re.MULTILINE), stage
+
+
+def test_workflow_file_itself_plans_the_same(snakemake):
+    done = snakemake("-n", "--snakefile", REPO / "workflow" / "Snakefile")
+    assert done.returncode == 0, done.stdout
+    assert "results/demo/report.html" in done.stdout
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_dry_run_of_every_shipped_config_needs_no_data(snakemake, project, overlay):
+    done = snakemake("-n", "--configfile", project / "config" / overlay)
+    assert done.returncode == 0, done.stdout
+    assert "train" in done.stdout or "predict" in done.stdout
+
+
+def test_slurm_profile_is_found_by_its_name_and_plans_every_rule(snakemake):
+    done = snakemake("--profile", "slurm", "-n")
+    assert done.returncode == 0, done.stdout
+    assert "Using profile" in done.stdout
+    assert re.search(r"rule train:(.*\n)+? +resources: .*mem_mb=8000.* runtime=720", done.stdout)
+
+
+def test_profile_names_rules_that_exist(snakemake):
+    """A resource of a rule that was renamed would be passed over in silence."""
+    known = set(re.findall(r"^ *rule (\w+):", "\n".join(
+        path.read_text() for path in (REPO / "workflow" / "rules").glob("*.smk")
+    ), re.MULTILINE))  # fmt: skip
+    text = (REPO / "slurm" / "config.yaml").read_text()
+    sections = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
+    named = {
+        name
+        for section in sections
+        if section.startswith(("set-resources", "set-threads"))
+        for name in re.findall(r"^  (\w+):", section, re.MULTILINE)
+    }
+    assert named
+    assert named <= known
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("train={epocs: 3}", "unknown key `epocs` in `train`; did you mean `epochs`?"),
+        ("epochs=3", "unknown key `epochs`; did you mean `train.epochs`?"),
+        ("source=sky", "`source` is 'sky'; choose one of: simulate, ingest, download."),
+        ("umap={n_neighbors: few}", "`umap.n_neighbors`: 'few' is not of type 'integer'."),
+    ],
+)
+def test_wrong_setting_is_explained_without_a_traceback(snakemake, setting, message):
+    done = snakemake("-n", "--config", setting)
+    assert done.returncode == 1
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_missing_config_is_named(snakemake, project):
+    (project / "config" / "config.yaml").unlink()
+    done = snakemake("-n")
+    assert done.returncode == 1
+    assert "config/config.yaml" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_target_of_another_run_is_refused(snakemake):
+    done = snakemake("-n", "results/other/report.html")
+    assert done.returncode == 1
+    assert "results/other/report.html" in done.stdout
+
+
+def test_every_rule_logs_and_has_an_environment():
+    for path in (REPO / "workflow" / "rules").glob("*.smk"):
+        for rule in re.split(r"^(?= *rule \w+:)", path.read_text(), flags=re.MULTILINE)[1:]:
+            name = re.match(r" *rule (\w+)", rule)[1]
+            if "script:" not in rule:  # a name for some targets
+                continue
+            assert re.search(r"^ *log:", rule, re.MULTILINE), name
+            assert re.search(r"^ *conda:", rule, re.MULTILINE), name
+
+
+def test_every_script_is_thin_and_run_by_a_rule():
+    rules = "\n".join(path.read_text() for path in (REPO / "workflow" / "rules").glob("*.smk"))
+    for script in (REPO / "workflow" / "scripts").glob("*.py"):
+        if script.name != "stage.py":
+            assert f"../scripts/{script.name}" in rules, script.name
+            text = script.read_text()
+            assert text.startswith('"""'), f"{script.name}: no module docstring"
+            assert "from stage import stage" in text, script.name
