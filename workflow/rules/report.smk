@@ -1,1 +1,1 @@
-# written with the figures
+# report: below
