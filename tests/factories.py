@@ -131,8 +131,8 @@ def _write_structure(folder: Path, targetid: np.ndarray, rng: np.random.Generato
             table = pd.DataFrame({"targetid": targetid, "cluster": labels})
             io.write_table(table, folder / f"clusters/{method}_{space}.parquet")
         k = np.arange(2, 11)
-        table = pd.DataFrame({"space": space, "k": k, "silhouette": 0.3 - 0.02 * (k - 4) ** 2 / k})
-        table["inertia"] = 900.0 / k
+        table = pd.DataFrame({"space": space, "k": k, "silhouette": 0.3 - 0.02 * (k - 3 - len(space) / 4) ** 2 / k})
+        table["inertia"] = 900.0 / k ** (len(space) / 8)
         io.write_table(table, folder / f"metrics/kmeans_scan_{space}.csv")
 
 

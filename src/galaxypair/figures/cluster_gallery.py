@@ -15,6 +15,7 @@ LABEL_IN, GAP_IN = 0.72, 0.05
 SPECTRUM_IN = 0.85
 REST = np.linspace(3000, 8000, 2501)  # Angstrom; where galaxies at z < 0.8 overlap
 SMOOTH_BINS = 9
+HIGHEST = 5  # times the median flux; stronger lines are cut, or no continuum would be seen
 
 
 @style.styled
@@ -78,7 +79,7 @@ def _spectra(rows_of: Mapping[int, pd.Index], shown: Mapping, note: str) -> Figu
     figure = style.new_figure(style.PAGE_IN, height, note, fixed=True)
     for i, (name, rows) in enumerate(rows_of.items()):
         top = 0.5 + i * SPECTRUM_IN
-        axes = style.place(figure, LABEL_IN, top, style.PAGE_IN - LABEL_IN - 0.1, SPECTRUM_IN)
+        axes = style.place(figure, LABEL_IN, top, style.PAGE_IN - LABEL_IN - 0.25, SPECTRUM_IN)
         _draw_rest_spectra(axes, shown["spectrum"][rows], shown["z"][rows], clusters.colour(name))
         galaxies.mark_lines(axes, 0.0, named=i == 0)
         axes.set(xlim=(REST[0], REST[-1]), yticks=[])
@@ -120,7 +121,7 @@ def _draw_rest_spectra(axes: Axes, spectra: np.ndarray, z: np.ndarray, tint: str
     median[covered] = np.nanmedian(rest[:, covered], axis=0)
     axes.plot(REST, median, color=tint, lw=1)
     finite = rest[np.isfinite(rest)]
-    axes.set_ylim(min(0, np.quantile(finite, 0.005)), max(2, np.nanmax(median) * 1.15))
+    axes.set_ylim(min(0, np.quantile(finite, 0.005)), np.clip(np.nanmax(median) * 1.15, 2, HIGHEST))
 
 
 def in_space(roles: pd.DataFrame, space: str) -> pd.DataFrame:

@@ -140,7 +140,7 @@ def properties(clusters: pd.DataFrame, catalogue: pd.DataFrame, space: str) -> F
     figure.get_layout_engine().set(hspace=0, h_pad=0.01)
     for j, column in enumerate(PROPERTIES):
         known = rows[column].dropna()
-        edges = np.histogram_bin_edges(known, 40, np.quantile(known, [0.002, 0.998]) if len(known) else (0, 1))
+        edges = np.histogram_bin_edges(known, 30, np.quantile(known, [0.002, 0.998]) if len(known) else (0, 1))
         for i, name in enumerate(names):
             own = rows[rows["cluster"] == name][column].dropna()
             _draw_distribution(grid[i, j], own, edges, colour(name))
@@ -153,9 +153,9 @@ def properties(clusters: pd.DataFrame, catalogue: pd.DataFrame, space: str) -> F
 
 def _draw_distribution(axes: Axes, values: pd.Series, edges: np.ndarray, tint: str) -> None:
     axes.set(yticks=[], xlim=(edges[0], edges[-1]))
-    axes.text(0.985, 0.9, f"n = {len(values):,}", transform=axes.transAxes, ha="right", va="top", fontsize=7)
+    axes.text(0.985, 0.94, f"n = {len(values):,}", transform=axes.transAxes, ha="right", va="top", fontsize=7)
     if values.empty:
         return
     axes.hist(values, edges, weights=np.full(len(values), 1 / len(values)), color=tint, alpha=0.75)
     axes.axvline(values.median(), color=style.INK, lw=1)
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.15)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.4)  # room for the count

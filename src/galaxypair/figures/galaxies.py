@@ -11,9 +11,9 @@ from galaxypair.figures import style
 
 WAVELENGTH = np.linspace(tables.WAVELENGTH_MIN, tables.WAVELENGTH_MAX, tables.N_WAVELENGTH)
 # vacuum wavelengths [Angstrom], NIST; blends at their middle. True: seen in emission
-LINES = (
+LINES = (  # H+K: calcium
     ("[O II]", 3728.5, True),
-    ("Ca H,K", 3952.2, False),
+    ("H+K", 3952.2, False),
     ("H\N{GREEK SMALL LETTER DELTA}", 4102.9, True),
     ("H\N{GREEK SMALL LETTER BETA}", 4862.7, True),
     ("[O III]", 5008.2, True),
@@ -23,7 +23,7 @@ LINES = (
     ("[S II]", 6725.5, True),
 )
 FLUX_LABEL = r"flux [$10^{-17}$ erg s$^{-1}$ cm$^{-2}$ $\mathrm{\AA}^{-1}$]"
-ROW_IN = 0.98
+ROW_IN, LABEL_IN, BOTTOM_IN = 0.8, 0.36, 0.42
 
 
 def without_gaps(spectrum: np.ndarray) -> np.ndarray:
@@ -100,7 +100,7 @@ def draw_spectrum(axes: Axes, spectrum: np.ndarray, *, bins: int, raw: bool, col
     low, high = np.nanquantile(smoothed, [0.002, 0.998])
     peak = min(np.nanmax(smoothed), 1.6 * high)
     if raw:
-        axes.plot(WAVELENGTH, flux, color=style.PALE, lw=0.4, rasterized=True)
+        axes.plot(WAVELENGTH, flux, color=style.PALE, lw=0.4, rasterized=True, zorder=0)
     axes.plot(WAVELENGTH, smoothed, color=colour, lw=0.6, rasterized=len(axes.figure.axes) > 20)
     axes.set(xlim=(tables.WAVELENGTH_MIN, tables.WAVELENGTH_MAX), ylim=(min(low, 0), peak * 1.05 + 1e-9))
 
@@ -128,7 +128,7 @@ def mark_lines(axes: Axes, z: float, *, named: bool) -> None:
         at = rest * (1 + z)
         if not tables.WAVELENGTH_MIN < at < tables.WAVELENGTH_MAX:
             continue
-        axes.axvline(at, color=style.GREY, lw=0.5, ls="-" if emission else ":", zorder=0)
+        axes.axvline(at, color=style.GREY, lw=0.5, ls="-" if emission else ":", zorder=1)
         if named:
             axes.text(
                 at, 1.03, name, transform=axes.get_xaxis_transform(), rotation=90,
@@ -152,13 +152,13 @@ def examples(gallery: Mapping[str, np.ndarray]) -> Figure:
     n = len(gallery["targetid"])
     if n == 0:
         return style.empty("No galaxy to show as an example.")
-    top, label_in, bottom = 0.05, 0.4, 0.4
-    pitch = ROW_IN + label_in
-    figure = style.new_figure(style.PAGE_IN, top + n * pitch + bottom, f"{n} examples", fixed=True)
+    pitch = ROW_IN + LABEL_IN
+    note = style.count(n, "example galaxies")
+    figure = style.new_figure(style.PAGE_IN, n * pitch + BOTTOM_IN, note, fixed=True)
     for i in range(n):
-        y = top + label_in + i * pitch
+        y = LABEL_IN + i * pitch
         draw_cutout(style.place(figure, 0.06, y, ROW_IN, ROW_IN), gallery["image"][i])
-        axes = style.place(figure, 1.62, y, style.PAGE_IN - 1.72, ROW_IN)
+        axes = style.place(figure, 1.42, y, style.PAGE_IN - 1.52, ROW_IN)
         draw_spectrum(axes, gallery["spectrum"][i], bins=9, raw=True, colour=style.INK)
         mark_lines(axes, gallery["z"][i], named=True)
         axes.tick_params(labelbottom=i == n - 1)
@@ -166,6 +166,6 @@ def examples(gallery: Mapping[str, np.ndarray]) -> Figure:
         title = f"z = {z:.4f}" if np.isfinite(z) else "z unknown"
         style.write(figure, title, 0.06, y - 0.05, va="bottom", ha="left", fontsize=8)
     axes.set_xlabel(r"observed wavelength [$\mathrm{\AA}$, vacuum]")
-    middle = top + (label_in + n * pitch) / 2
-    style.write(figure, FLUX_LABEL, 1.25, middle, rotation=90, va="center", ha="center", fontsize=8)
+    middle = (LABEL_IN + n * pitch) / 2
+    style.write(figure, FLUX_LABEL, 1.02, middle, rotation=90, va="center", ha="center", fontsize=8)
     return figure

@@ -88,7 +88,7 @@ def coloured(projections: Mapping[str, pd.DataFrame], properties: pd.DataFrame, 
             cmap=COLOUR_MAPS.get(column, "viridis"), lw=0, rasterized=True,
         )  # fmt: skip
     if len(known):
-        bar = figure.colorbar(dots, ax=list(panels.values()), extend="both", aspect=25, pad=0.01)
-        bar.set_label(style.label(column))
+        place = panels["both"].inset_axes((1.04, 0, 0.05, 1))
+        bar = figure.colorbar(dots, cax=place, extend="both", label=style.label(column))
         bar.solids.set_rasterized(True)
     return figure

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from galaxypair.figures import galaxies, style
 
@@ -58,6 +58,7 @@ def grid(rows: pd.DataFrame, gallery: Mapping[str, np.ndarray], query: str, refe
     columns = 1 + int(rows["rank"].max())
     cell = (style.PAGE_IN - 2 * LEFT_IN - 0.12 - columns * GAP_IN) / max(columns, MAX_NEIGHBOURS + 1)
     spectra = "spectrum" in (query, reference)
+    compared = {True: query, False: reference}  # of the query, of its neighbours
     pitch = cell + (SPECTRUM_IN + GAP_IN if spectra else 0) + 0.12
     note = f"{query} query \N{RIGHTWARDS ARROW} {reference} references; {len(queries)} queries"
     figure = style.new_figure(style.PAGE_IN, 0.22 + pitch * len(queries), note, fixed=True)
@@ -73,7 +74,13 @@ def grid(rows: pd.DataFrame, gallery: Mapping[str, np.ndarray], query: str, refe
             galaxy = {k: v[row_of[int(targetid)]] for k, v in gallery.items()}
             half = rank > 0 and targetid == target
             place = (_left(rank, cell), 0.2 + i * pitch, cell)
-            _draw_cell(figure, place, galaxy, similarity, half=half, spectrum=spectra)
+            tint = style.INK if compared[rank == 0] == "spectrum" else style.UNSEEN
+            axes = _draw_cell(figure, place, galaxy, tint if spectra else None)
+            if rank:
+                style.caption(axes[0], f"{similarity:.2f}", "top")
+            if half:
+                for panel in axes:
+                    panel.spines[:].set(color=style.MODALITY_COLOURS["both"], linewidth=2)
     return figure
 
 
@@ -82,30 +89,18 @@ def _left(column: int, cell: float) -> float:
 
 
 def _draw_cell(
-    figure: Figure,
-    place: tuple[float, float, float],
-    galaxy: Mapping[str, np.ndarray],
-    similarity: float,
-    *,
-    half: bool,
-    spectrum: bool,
-) -> None:
+    figure: Figure, place: tuple[float, float, float], galaxy: Mapping[str, np.ndarray], tint: str | None
+) -> list[Axes]:
     left, top, cell = place
-    axes = style.place(figure, left, top, cell, cell)
-    galaxies.draw_cutout(axes, galaxy["image"])
-    panels = [axes]
+    panels = [style.place(figure, left, top, cell, cell)]
+    galaxies.draw_cutout(panels[0], galaxy["image"])
     z = galaxy["z"]
-    style.caption(axes, f"z = {z:.3f}" if np.isfinite(z) else "z unknown", "bottom")
-    if np.isfinite(similarity):
-        style.caption(axes, f"{similarity:.2f}", "top")
-    if spectrum:
-        axes = style.place(figure, left, top + cell + 0.02, cell, SPECTRUM_IN)
-        galaxies.draw_spectrum(axes, galaxy["spectrum"], bins=25, raw=False, colour=style.INK)
-        style.blank(axes)
-        panels.append(axes)
-    if half:
-        for panel in panels:
-            panel.spines[:].set(color=style.MODALITY_COLOURS["both"], linewidth=2)
+    style.caption(panels[0], f"z = {z:.3f}" if np.isfinite(z) else "z unknown", "bottom")
+    if tint is not None:
+        panels.append(style.place(figure, left, top + cell + 0.02, cell, SPECTRUM_IN))
+        galaxies.draw_spectrum(panels[1], galaxy["spectrum"], bins=25, raw=False, colour=tint)
+        style.blank(panels[1])
+    return panels
 
 
 @style.styled
@@ -143,6 +138,6 @@ def recall(metrics: pd.DataFrame) -> Figure:
     ticks = sorted(rows["k"].unique())
     axes.set_xticks(ticks, [f"{k:.0f}" for k in ticks])
     axes.set_xticks([], minor=True)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
     axes.legend(loc="best")
     return figure

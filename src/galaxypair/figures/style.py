@@ -34,10 +34,11 @@ PAIR_MARKERS = {
 }
 # "muted" of Paul Tol (SRON/EPS/TN/09-002), grey kept back for galaxies without a value
 CLUSTER_COLOURS = (
-    "#332288", "#DDCC77", "#117733", "#CC6677", "#88CCEE",
-    "#882255", "#44AA99", "#AA4499", "#999933", "#E69F00",
+    "#332288", "#C2A83E", "#117733", "#CC6677", "#88CCEE",
+    "#882255", "#44AA99", "#AA4499", "#999933", "#661100",
 )  # fmt: skip
 INK, GREY, PALE = "#222222", "#777777", "#D0D0D0"
+UNSEEN = "#A8A8A8"  # what is shown for the eye, but was not compared
 MARK = "#B22222"
 
 STYLE = {
@@ -48,7 +49,8 @@ STYLE = {
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
     "legend.fontsize": 7,
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,
     "axes.linewidth": 0.6,
     "axes.edgecolor": INK,
     "xtick.direction": "in",
@@ -145,7 +147,7 @@ def interval(value: float, low: float, high: float) -> str:
         return "undefined"
     half = (high - low) / 2
     known = np.isfinite(half) and half > 0
-    digits = int(np.clip(1 - np.floor(np.log10(half)), 2, 5)) if known else 3
+    digits = int(np.clip(-np.floor(np.log10(half)), 2, 5)) if known else 3
     text = f"{value:.{digits}f}"
     if known:
         text += f" [{low:.{digits}f}, {high:.{digits}f}]"

@@ -1,15 +1,19 @@
 """Zero-shot regression: predicted against true values, and all scores at a glance."""
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 
 from galaxypair import tables
 from galaxypair.figures import style
 
 PAIRS = [(query, reference) for query in tables.MODALITIES for reference in tables.MODALITIES]
+HEADROOM = 0.26  # of a panel, above the highest true value
+DENSITY = ListedColormap(mpl.colormaps["Blues"](np.linspace(0.3, 1, 256)))  # one galaxy is seen on white
 LOWEST_R2 = -0.5  # scores further below 0 are drawn here, as arrows: how bad hardly matters
 
 
@@ -35,44 +39,48 @@ def panels(predictions: pd.DataFrame, metrics: pd.DataFrame, target: str) -> Fig
     if rows.empty:
         return style.empty(f"No galaxy of the test split has the property: {name}.")
     note = style.count(rows["targetid"].nunique(), "test galaxies")
-    figure = style.new_figure(0.78 * style.PAGE_IN, 0.72 * style.PAGE_IN, note)
+    figure = style.new_figure(0.78 * style.PAGE_IN, 0.82 * style.PAGE_IN, note)
     grid = figure.subplots(2, 2, sharex=True, sharey=True)
-    values = rows[["y_true", "y_pred"]].to_numpy()
-    pad = 0.03 * (np.ptp(values) or 1)
-    limits = (values.min() - pad, values.max() + pad)
+    low, high = rows["y_true"].min(), rows["y_true"].max()
+    pad = 0.04 * ((high - low) or 1)
+    limits = (low - pad, high + pad)
+    densities = []
     for axes, (query, reference) in zip(grid.flat, PAIRS, strict=True):
         own = rows.query("query == @query and reference == @reference")
         scores = metrics.query("query == @query and reference == @reference and target == @target")
-        _draw_density(axes, own, limits)
+        densities += _draw_density(axes, own, limits)
         axes.plot(limits, limits, color=style.MARK, lw=0.8)
-        axes.text(
-            0.04, 0.96, _scores(scores, len(own)), transform=axes.transAxes, va="top", fontsize=7,
-            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5},
-        )  # fmt: skip
-        axes.set(xlim=limits, ylim=limits, aspect="equal")
+        axes.text(0.03, 0.975, _scores(scores, len(own)), transform=axes.transAxes, va="top", fontsize=7)
+        headroom = HEADROOM * (limits[1] - limits[0])  # for the scores, which then hide no galaxy
+        axes.set(xlim=limits, ylim=(limits[0], limits[1] + headroom), aspect="equal")
+    most = max((density.get_array().max() for density in densities), default=1)
+    for density in densities:
+        density.set_norm(LogNorm(1, max(most, 2)))
+    if densities:
+        figure.colorbar(densities[0], ax=grid, aspect=35, pad=0.02, label="galaxies per cell")
     for axes, reference in zip(grid[0], tables.MODALITIES, strict=True):
-        axes.set_title(f"labelled by {reference}")
+        axes.set_title(f"reference: {reference}")
     for axes, query in zip(grid[:, 0], tables.MODALITIES, strict=True):
-        axes.set_ylabel(f"predicted from {query}")
+        axes.set_ylabel(f"query: {query}")
     figure.supxlabel(f"true {name}", fontsize=8)
     figure.supylabel(f"predicted {name}", fontsize=8)
     return figure
 
 
-def _draw_density(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float]) -> None:
+def _draw_density(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float]) -> list[PolyCollection]:
     if rows.empty:
-        return
-    axes.hexbin(
+        return []
+    cells = axes.hexbin(
         rows["y_true"],
-        rows["y_pred"],
+        rows["y_pred"].clip(*limits),
         gridsize=int(np.clip(1.3 * np.sqrt(len(rows)), 25, 80)),
         extent=(*limits, *limits),
-        cmap="viridis_r",
-        norm=LogNorm(1, max(10, len(rows) / 30)),
+        cmap=DENSITY,
         mincnt=1,
-        linewidths=0,
+        linewidths=0.2,
         rasterized=True,
     )
+    return [cells]
 
 
 def _scores(metrics: pd.DataFrame, n: int) -> str:
@@ -104,7 +112,7 @@ def summary(metrics: pd.DataFrame) -> Figure:
     targets = list(rows["target"].drop_duplicates())
     counts = sorted({int(n) for n in rows["n"]})
     sizes = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,}\N{EN DASH}{counts[-1]:,}"
-    figure = style.new_figure(style.PAGE_IN * 0.7, 0.9 + 0.42 * len(targets), f"{sizes} test galaxies")
+    figure = style.new_figure(style.PAGE_IN * 0.7, 1.1 + 0.42 * len(targets), f"{sizes} test galaxies")
     axes = figure.subplots()
     for j, (query, reference) in enumerate(PAIRS):
         own = rows.query("query == @query and reference == @reference").set_index("target")
@@ -128,7 +136,7 @@ def summary(metrics: pd.DataFrame) -> Figure:
     low = max(LOWEST_R2, min(0, rows["low"].fillna(rows["value"]).min()))
     axes.set(ylim=(len(targets) - 0.5, -0.5), xlim=(low - 0.05, 1.02), xlabel="$R^2$ (zero-shot)")
     figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=4,
-        title="query \N{RIGHTWARDS ARROW} reference", handletextpad=0.2, columnspacing=1.2,
+        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=2,
+        title="query \N{RIGHTWARDS ARROW} reference",
     ).get_title().set_fontsize(7)  # fmt: skip
     return figure
