@@ -73,7 +73,9 @@ def _write_counts(folder: Path, n: int) -> None:
     ledger["reason"] = [""] * len(kept) + reasons
     ledger["split"] = [*kept, *[""] * len(reasons)]
     io.write_table(ledger, folder / "dataset/ledger.parquet")
-    losses = pd.DataFrame([("not in catalogue", "test", n, n // 3, n - n // 3)], columns=tables.LOSSES_COLUMNS)
+    losses = pd.DataFrame(
+        [("not in catalogue", "test", n, n // 3, n - n // 3)], columns=tables.LOSSES_COLUMNS
+    )
     io.write_table(losses, folder / "crossmatch/losses.csv")
 
 
@@ -99,7 +101,12 @@ def _write_metrics(folder: Path, properties: pd.DataFrame, rng: np.random.Genera
                 table = {"reference": reference, "query": query, "target": target}
                 values = {"y_true": own[target], "y_pred": guess}
                 predictions.append(pd.DataFrame({"targetid": own["targetid"], **table, **values}))
-                for metric, value in (("r2", 0.7), ("nmad", spread), ("bias", 0.0), ("outlier_fraction", 0.1)):
+                for metric, value in (
+                    ("r2", 0.7),
+                    ("nmad", spread),
+                    ("bias", 0.0),
+                    ("outlier_fraction", 0.1),
+                ):
                     head = ("train_to_test", reference, query, target, metric)
                     rows.append((*head, value, value - 0.02, value + 0.03, len(own)))
             for own in targetid[:4]:
@@ -131,7 +138,9 @@ def _write_structure(folder: Path, targetid: np.ndarray, rng: np.random.Generato
             table = pd.DataFrame({"targetid": targetid, "cluster": labels})
             io.write_table(table, folder / f"clusters/{method}_{space}.parquet")
         k = np.arange(2, 11)
-        table = pd.DataFrame({"space": space, "k": k, "silhouette": 0.3 - 0.02 * (k - 3 - len(space) / 4) ** 2 / k})
+        table = pd.DataFrame(
+            {"space": space, "k": k, "silhouette": 0.3 - 0.02 * (k - 3 - len(space) / 4) ** 2 / k}
+        )
         table["inertia"] = 900.0 / k ** (len(space) / 8)
         io.write_table(table, folder / f"metrics/kmeans_scan_{space}.csv")
 
@@ -155,7 +164,9 @@ def _write_gallery(folder: Path, z: np.ndarray, rng: np.random.Generator, crop_p
         for i in range(min(8, n // 4 - 1))
     ]
     roles += [
-        (f"mosaic_{space}", -1, i % 4, i // 4, i, i + 1) for space in tables.MODALITIES for i in range(min(n, 15))
+        (f"mosaic_{space}", -1, i % 4, i // 4, i, i + 1)
+        for space in tables.MODALITIES
+        for i in range(min(n, 15))
     ]
     columns = ["role", "cluster", "cell_x", "cell_y", "order", "targetid"]
     io.write_table(pd.DataFrame(roles, columns=columns), folder / "gallery/roles.parquet")

@@ -385,6 +385,18 @@ def read_gallery(path: Path, targetid: np.ndarray) -> dict[str, np.ndarray]:
     return {"targetid": wanted, **read}
 
 
+def write_text(text: str, path: Path) -> None:
+    """Write a text file, UTF-8.
+
+    Parameters
+    ----------
+    text : str
+    path : Path
+    """
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
 # --- tables --------------------------------------------------------------------------------------
 
 

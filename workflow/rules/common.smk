@@ -46,6 +46,12 @@ def targets():
     return [f"results/{config['run']}/{goal}" for goal in goals]
 
 
+def captions():
+    """Captions of the figures, for the report."""
+    folder = Path(str(workflow.current_basedir)).parent / "report"
+    return sorted(str(path) for path in folder.glob("*.rst"))
+
+
 def report_figures():
     """Figures that the report shows: those of a trained run, or of predictions alone.
 

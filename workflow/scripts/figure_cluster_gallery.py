@@ -9,7 +9,7 @@ from galaxypair.figures import cluster_gallery, style
 
 
 def figure_cluster_gallery(
-    clusters: Path, gallery: Path, roles: Path, pdf: Path, png: Path, space: str, dpi: int, mock: bool
+    *, clusters: Path, gallery: Path, roles: Path, pdf: Path, png: Path, space: str, dpi: int, mock: bool
 ) -> None:
     chosen = cluster_gallery.in_space(io.read_table(roles), space)
     shown = io.read_gallery(gallery, chosen["targetid"])

@@ -10,7 +10,7 @@ from galaxypair.figures import style
 
 
 def figure_cluster_properties(
-    clusters: Path, properties: Path, pdf: Path, png: Path, space: str, dpi: int, mock: bool
+    *, clusters: Path, properties: Path, pdf: Path, png: Path, space: str, dpi: int, mock: bool
 ) -> None:
     drawn = figure.properties(io.read_table(clusters), io.read_table(properties), space)
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)

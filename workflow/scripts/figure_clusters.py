@@ -10,7 +10,7 @@ from galaxypair.figures import style
 
 
 def figure_clusters(
-    projections: list[Path], clusters: list[Path], pdf: Path, png: Path, method: str, dpi: int, mock: bool
+    *, projections: list[Path], clusters: list[Path], pdf: Path, png: Path, method: str, dpi: int, mock: bool
 ) -> None:
     places = {s: io.read_table(p) for s, p in zip(tables.SPACES, projections, strict=True)}
     labels = {s: io.read_table(p) for s, p in zip(tables.SPACES, clusters, strict=True)}

@@ -9,7 +9,7 @@ from galaxypair.figures import galaxies, style
 
 
 def figure_example_galaxies(
-    gallery: Path, roles: Path, pdf: Path, png: Path, dpi: int, mock: bool
+    *, gallery: Path, roles: Path, pdf: Path, png: Path, dpi: int, mock: bool
 ) -> None:
     chosen = io.read_table(roles).query("role == 'example'").sort_values("order")
     drawn = galaxies.examples(io.read_gallery(gallery, chosen["targetid"]))

@@ -9,7 +9,7 @@ from galaxypair.figures import ledger as figure
 from galaxypair.figures import style
 
 
-def figure_ledger(ledger: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
+def figure_ledger(*, ledger: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
     drawn = figure.bars(io.read_table(ledger, ["kept", "reason", "split"]))
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 

@@ -9,7 +9,7 @@ from galaxypair.figures import predictions as figure
 from galaxypair.figures import style
 
 
-def figure_predictions(predictions: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
+def figure_predictions(*, predictions: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
     drawn = figure.panels(io.read_table(predictions))
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 

@@ -11,6 +11,7 @@ from galaxypair.figures import retrieval, style
 
 
 def figure_retrieval(
+    *,
     neighbours: Path,
     gallery: Path,
     pdf: Path,

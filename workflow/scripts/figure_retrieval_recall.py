@@ -8,7 +8,7 @@ from galaxypair import io
 from galaxypair.figures import retrieval, style
 
 
-def figure_retrieval_recall(metrics: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
+def figure_retrieval_recall(*, metrics: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
     drawn = retrieval.recall(io.read_table(metrics))
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 

@@ -8,7 +8,7 @@ from galaxypair import io
 from galaxypair.figures import style, training
 
 
-def figure_training_curves(history: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
+def figure_training_curves(*, history: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
     drawn = training.curves(io.read_table(history))
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 

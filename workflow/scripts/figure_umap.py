@@ -9,7 +9,7 @@ from galaxypair.figures import projection, style
 
 
 def figure_umap(
-    projections: list[Path], properties: Path, pdf: Path, png: Path, property: str, dpi: int, mock: bool
+    *, projections: list[Path], properties: Path, pdf: Path, png: Path, property: str, dpi: int, mock: bool
 ) -> None:
     catalogue = io.read_table(properties)
     column = style.column(property, list(catalogue.select_dtypes("number")))

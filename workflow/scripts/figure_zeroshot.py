@@ -9,7 +9,7 @@ from galaxypair.figures import style, zeroshot
 
 
 def figure_zeroshot(
-    predictions: Path, metrics: Path, pdf: Path, png: Path, property: str, dpi: int, mock: bool
+    *, predictions: Path, metrics: Path, pdf: Path, png: Path, property: str, dpi: int, mock: bool
 ) -> None:
     scores = io.read_table(metrics)
     target = style.column(property, list(scores["target"].unique()))

@@ -8,7 +8,7 @@ from galaxypair import io
 from galaxypair.figures import style, zeroshot
 
 
-def figure_zeroshot_summary(metrics: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
+def figure_zeroshot_summary(*, metrics: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
     drawn = zeroshot.summary(io.read_table(metrics))
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 

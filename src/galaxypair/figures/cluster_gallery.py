@@ -55,7 +55,9 @@ def gallery(
     for i, name in enumerate(names):
         middle = top + (i + 0.5) * pitch
         look = {"ha": "center", "color": clusters.colour(name)}
-        style.write(figure, f"{name}", LABEL_IN / 2, middle, va="bottom", fontweight="bold", fontsize=11, **look)
+        style.write(
+            figure, f"{name}", LABEL_IN / 2, middle, va="bottom", fontweight="bold", fontsize=11, **look
+        )
         text = f"n = {sizes.get(name, 0):,}"
         style.write(figure, text, LABEL_IN / 2, middle + 0.03, va="top", ha="center", fontsize=7)
     return figure

@@ -62,9 +62,7 @@ def panels(
 def _draw_clusters(axes: Axes, rows: pd.DataFrame) -> None:
     rows = rows.sample(frac=1, random_state=0)
     colours = [colour(c) for c in rows["cluster"]]
-    axes.scatter(
-        rows["x"], rows["y"], s=projection.marker_size(len(rows)), c=colours, lw=0, rasterized=True
-    )
+    axes.scatter(rows["x"], rows["y"], s=projection.marker_size(len(rows)), c=colours, lw=0, rasterized=True)
     found = rows[rows["cluster"] >= 0]
     rim = [withStroke(linewidth=2, foreground="white")]
     for cluster, own in found.groupby("cluster"):
@@ -140,13 +138,17 @@ def properties(clusters: pd.DataFrame, catalogue: pd.DataFrame, space: str) -> F
     figure.get_layout_engine().set(hspace=0, h_pad=0.01)
     for j, column in enumerate(PROPERTIES):
         known = rows[column].dropna()
-        edges = np.histogram_bin_edges(known, 30, np.quantile(known, [0.002, 0.998]) if len(known) else (0, 1))
+        edges = np.histogram_bin_edges(
+            known, 30, np.quantile(known, [0.002, 0.998]) if len(known) else (0, 1)
+        )
         for i, name in enumerate(names):
             own = rows[rows["cluster"] == name][column].dropna()
             _draw_distribution(grid[i, j], own, edges, colour(name))
         grid[-1, j].set_xlabel(style.label(column))
     for i, name in enumerate(names):
-        grid[i, 0].set_ylabel(f"{name}", rotation=0, ha="right", va="center", fontweight="bold", color=colour(name))
+        grid[i, 0].set_ylabel(
+            f"{name}", rotation=0, ha="right", va="center", fontweight="bold", color=colour(name)
+        )
     figure.supylabel("cluster (share of its galaxies per bin)", fontsize=8)
     return figure
 

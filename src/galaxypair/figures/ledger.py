@@ -27,7 +27,9 @@ def bars(ledger: pd.DataFrame) -> Figure:
         return style.empty("The survey holds no galaxy.")
     reasons = ledger.loc[~ledger["kept"], "reason"].value_counts()
     rows = max(len(reasons), 1)
-    figure = style.new_figure(style.PAGE_IN * 0.7, 1.2 + 0.2 * rows, f"{style.count(len(ledger), 'input galaxies')}")
+    figure = style.new_figure(
+        style.PAGE_IN * 0.7, 1.2 + 0.2 * rows, f"{style.count(len(ledger), 'input galaxies')}"
+    )
     top, bottom = figure.subplots(2, height_ratios=[0.3, 0.2 * rows + 0.1])
     _draw_shares(top, ledger)
     if reasons.empty:
