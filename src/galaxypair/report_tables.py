@@ -8,6 +8,8 @@ import pandas as pd
 from galaxypair import tables
 from galaxypair.figures import style
 
+ARROW = " \N{RIGHTWARDS ARROW} "
+PAIR = f"query{ARROW}reference"
 METRICS = {
     "r2": "R\u00b2",
     "nmad": "scatter \u03c3 (NMAD)",
@@ -31,7 +33,7 @@ def score_matrix(metrics: pd.DataFrame, metric: str = "r2") -> pd.DataFrame:
         A row per property, a column per pair of modalities, cells "value [low, high]", and n.
     """
     rows = metrics[metrics["metric"] == metric]
-    pair = rows["query"] + " \N{RIGHTWARDS ARROW} " + rows["reference"]
+    pair = rows["query"] + ARROW + rows["reference"]
     cell = [style.interval(*v) for v in rows[["value", "low", "high"]].to_numpy()]
     order = rows["target"].drop_duplicates()
     matrix = rows.assign(pair=pair, cell=cell).pivot(index="target", columns="pair", values="cell")
@@ -58,9 +60,7 @@ def retrieval_table(metrics: pd.DataFrame) -> pd.DataFrame:
     cell = [style.interval(*v) for v in rows[["value", "low", "high"]].to_numpy()]
     return pd.DataFrame(
         {
-            "query \N{RIGHTWARDS ARROW} reference": rows["query"]
-            + " \N{RIGHTWARDS ARROW} "
-            + rows["reference"],
+            PAIR: rows["query"] + ARROW + rows["reference"],
             "metric": rows["metric"].str.replace("_", " "),
             "value [68 % interval]": cell,
             "random guess": ["" if pd.isna(v) else f"{v:.4g}" for v in rows["value_guess"]],
@@ -140,8 +140,7 @@ def collect_tables(read: Mapping[str, pd.DataFrame], benchmarks: Path) -> dict[s
         made["Losses of the cross-match with the catalogue of properties"] = read["losses"]
     if "zeroshot" in read:
         for metric, title in METRICS.items():
-            columns = "query \N{RIGHTWARDS ARROW} reference"
-            made[f"Zero-shot regression: {title} ({columns})"] = score_matrix(read["zeroshot"], metric)
+            made[f"Zero-shot regression: {title} ({PAIR})"] = score_matrix(read["zeroshot"], metric)
     if "retrieval" in read:
         made["Retrieval"] = retrieval_table(read["retrieval"])
     if "predictions" in read:
@@ -169,9 +168,7 @@ def summarise(read: Mapping[str, pd.DataFrame]) -> list[str]:
         for target, name in (("z", "redshift"), ("log_mstar", "stellar mass (log\u2081\u2080 M\u2609)")):
             scores = _scores(read["zeroshot"], target)
             if scores:
-                found.append(
-                    f"Zero-shot R\u00b2 of the {name}, query \N{RIGHTWARDS ARROW} reference: {scores}."
-                )
+                found.append(f"Zero-shot R\u00b2 of the {name}, {PAIR}: {scores}.")
     if "retrieval" in read:
         found += _recall_sentence(read["retrieval"])
     if "predictions" in read:
@@ -188,8 +185,7 @@ def summarise(read: Mapping[str, pd.DataFrame]) -> list[str]:
 def _scores(metrics: pd.DataFrame, target: str) -> str:
     rows = metrics[(metrics["target"] == target) & (metrics["metric"] == "r2")]
     parts = [
-        f"{r.query} \N{RIGHTWARDS ARROW} {r.reference} {style.interval(r.value, r.low, r.high)}"
-        for r in rows.itertuples()
+        f"{r.query}{ARROW}{r.reference} {style.interval(r.value, r.low, r.high)}" for r in rows.itertuples()
     ]
     return ", ".join(parts) + (f" (n = {rows['n'].max():,.0f})" if parts else "")
 
@@ -202,8 +198,7 @@ def _recall_sentence(metrics: pd.DataFrame) -> list[str]:
     rows = metrics[found == k]
     chance = metrics.loc[metrics["metric"] == f"chance_recall@{k}", "value"]
     parts = [
-        f"{r.query} \N{RIGHTWARDS ARROW} {r.reference} {style.interval(r.value, r.low, r.high)}"
-        for r in rows.itertuples()
+        f"{r.query}{ARROW}{r.reference} {style.interval(r.value, r.low, r.high)}" for r in rows.itertuples()
     ]
     guess = f"; random guessing gives {chance.max():.3g}" if len(chance) else ""
     return [

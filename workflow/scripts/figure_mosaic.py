@@ -11,7 +11,7 @@ from galaxypair.figures import mosaic, style
 def figure_mosaic(
     *, gallery: Path, roles: Path, pdf: Path, png: Path, space: str, tiles: int, dpi: int, mock: bool
 ) -> None:
-    chosen = io.read_table(roles).query("role == @role", local_dict={"role": f"mosaic_{space}"})
+    chosen = io.read_table(roles).query("role == 'mosaic_" + space + "'")
     shown = io.read_gallery(gallery, chosen["targetid"])
     drawn = mosaic.mosaic(chosen, shown, tiles, space)
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from galaxypair import tables
 from galaxypair.figures import clusters, galaxies, projection, style
 
 MAX_EXAMPLES = 8
@@ -124,21 +123,3 @@ def _draw_rest_spectra(axes: Axes, spectra: np.ndarray, z: np.ndarray, tint: str
     axes.plot(REST, median, color=tint, lw=1)
     finite = rest[np.isfinite(rest)]
     axes.set_ylim(min(0, np.quantile(finite, 0.005)), np.clip(np.nanmax(median) * 1.15, 2, HIGHEST))
-
-
-def in_space(roles: pd.DataFrame, space: str) -> pd.DataFrame:
-    """Pick the roles of one space's k-means clusters.
-
-    Parameters
-    ----------
-    roles : pandas.DataFrame
-        `gallery/roles.parquet`.
-    space : str
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
-    if space not in tables.SPACES:
-        raise ValueError(f"space: {space!r} is none of {tables.SPACES}")
-    return roles[roles["role"] == f"kmeans_{space}"]

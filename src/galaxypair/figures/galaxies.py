@@ -41,7 +41,7 @@ def without_gaps(spectrum: np.ndarray) -> np.ndarray:
 
 
 def smooth(spectrum: np.ndarray, bins: int) -> np.ndarray:
-    """Running mean over the bins that hold data; gaps stay gaps.
+    """Take the running mean over the bins that hold data; gaps stay gaps.
 
     Parameters
     ----------

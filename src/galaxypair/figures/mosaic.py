@@ -41,11 +41,8 @@ def mosaic(roles: pd.DataFrame, shown: Mapping[str, np.ndarray], tiles: int, spa
     canvas = np.ones((tiles * side, tiles * side, 3), np.float32)
     for tile, x, y, ok in zip(colours, roles["cell_x"], roles["cell_y"], seen, strict=True):
         if ok:
-            rows, columns = (
-                slice(int(y) * side, (int(y) + 1) * side),
-                slice(int(x) * side, (int(x) + 1) * side),
-            )
-            canvas[rows, columns] = tile
+            bottom, left = int(y) * side, int(x) * side
+            canvas[bottom : bottom + side, left : left + side] = tile
     note = f"{style.count(int(seen.sum()), 'test galaxies')} in the {title} space"
     figure = style.new_figure(style.PAGE_IN, style.PAGE_IN, note)
     axes = figure.subplots()

@@ -260,6 +260,7 @@ def save(figure: Figure, pdf: Path, png: Path, *, dpi: int, mock: bool) -> None:
     if mock:
         where = {"x": 1 - 0.06 / width, "y": 1 - 0.06 / height, "va": "top", "ha": "right"}
         figure.text(s="MOCK SURVEY", fontsize=7, fontweight="bold", color=MARK, **where)
+    figure.draw_without_rendering()  # panels of a set shape settle only in a second layout
     with io.atomic_path(pdf) as part:
         figure.savefig(part, dpi=max(dpi, PRINT_DPI), metadata={"CreationDate": None})
     with io.atomic_path(png) as part:

@@ -45,9 +45,9 @@ def panels(predictions: pd.DataFrame, metrics: pd.DataFrame, target: str) -> Fig
     pad = 0.04 * ((high - low) or 1)
     limits = (low - pad, high + pad)
     densities = []
-    for axes, (query, reference) in zip(grid.flat, PAIRS, strict=True):
-        own = rows.query("query == @query and reference == @reference")
-        scores = metrics.query("query == @query and reference == @reference and target == @target")
+    for axes, pair in zip(grid.flat, PAIRS, strict=True):
+        own = _of_pair(rows, pair)
+        scores = _of_pair(metrics[metrics["target"] == target], pair)
         densities += _draw_density(axes, own, limits)
         axes.plot(limits, limits, color=style.MARK, lw=0.8)
         axes.text(0.03, 0.975, _scores(scores, len(own)), transform=axes.transAxes, va="top", fontsize=7)
@@ -65,6 +65,10 @@ def panels(predictions: pd.DataFrame, metrics: pd.DataFrame, target: str) -> Fig
     figure.supxlabel(f"true {name}", fontsize=8)
     figure.supylabel(f"predicted {name}", fontsize=8)
     return figure
+
+
+def _of_pair(table: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
+    return table[(table["query"] == pair[0]) & (table["reference"] == pair[1])]
 
 
 def _draw_density(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float]) -> list[PolyCollection]:
@@ -115,8 +119,7 @@ def summary(metrics: pd.DataFrame) -> Figure:
     figure = style.new_figure(style.PAGE_IN * 0.7, 1.1 + 0.42 * len(targets), f"{sizes} test galaxies")
     axes = figure.subplots()
     for j, (query, reference) in enumerate(PAIRS):
-        own = rows.query("query == @query and reference == @reference").set_index("target")
-        own = own.reindex(targets)
+        own = _of_pair(rows, (query, reference)).set_index("target").reindex(targets)
         y = np.arange(len(targets)) + (j - 1.5) * 0.18
         look = {"color": style.PAIR_COLOURS[query, reference], "ls": "none"}
         text = f"{query} \N{RIGHTWARDS ARROW} {reference}"
