@@ -110,7 +110,8 @@ def test_captions_follow_the_settings(settings):
 
 
 def test_captions_cannot_bring_in_html_or_files(settings):
-    template = "a <b>{{ snakemake.wildcards.property }}</b>\n\n.. include:: /etc/hostname\n\n.. raw:: html\n\n   <script>"
+    template = "a <b>{{ snakemake.wildcards.property }}</b>\n\n"
+    template += ".. include:: /etc/hostname\n\n.. raw:: html\n\n   <script>"
     text = report.render_caption(template, settings, {"property": "<i>z</i>"})
     assert "<script>" not in text
     assert "<i>" not in text
