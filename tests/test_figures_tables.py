@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from factories import make_results
+from factories_results import make_results
 from matplotlib.text import Text
 
 from galaxypair import io, tables

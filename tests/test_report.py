@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from factories import make_results
+from factories_results import make_results
 
 from galaxypair import io, report, report_tables
 
