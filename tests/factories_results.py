@@ -6,7 +6,6 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from factories import _blob
 from galaxypair import io, tables
 
 
@@ -111,8 +110,8 @@ def _write_structure(folder: Path, targetid: np.ndarray, rng: np.random.Generato
 
 def _write_gallery(folder: Path, z: np.ndarray, rng: np.random.Generator, crop_px: int) -> None:
     n = len(z)
-    edge = (tables.IMAGE_PX - crop_px) // 2
-    blob = 0.1 * _blob()[edge : edge + crop_px, edge : edge + crop_px]
+    y, x = np.mgrid[:crop_px, :crop_px] - crop_px // 2
+    blob = np.exp(-np.hypot(x, y) / 6.0)[..., None] * np.array([0.05, 0.1, 0.15])
     path = folder / "gallery/gallery.h5"
     with io.atomic_path(path) as part, h5py.File(part, "w") as file:
         file["targetid"], file["z"] = np.arange(1, n + 1), z.astype("f4")
