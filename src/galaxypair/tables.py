@@ -130,7 +130,7 @@ ROLE_COLUMNS = ("role", "cluster", "cell_x", "cell_y", "order", "targetid")
 # Figures and axes: name -> label with unit
 LABELS = {
     "z": "redshift z",
-    "log_mstar": r"$\log_{10}\,M_\star\ [M_\odot]$",
+    "log_mstar": r"$\log_{10}\,M_{\bigstar}\ [M_\odot]$",
     "z_mw": r"metallicity $Z_{\rm MW}$",
     "tage_mw": r"mass-weighted age [Gyr]",
     "avg_sfr": r"SFR (last Gyr) [$M_\odot$ yr$^{-1}$]",

@@ -55,5 +55,47 @@ def model_file(name):
 def targets():
     """What plain `snakemake` makes."""
     borrowed = config["model"]["from_run"] is not None
-    goal = "metrics/predictions.csv" if borrowed else "report.html"
-    return f"results/{config['run']}/{goal}"
+    goals = ["metrics/predictions.csv", "report.html"] if borrowed else ["report.html"]
+    return [f"results/{config['run']}/{goal}" for goal in goals]
+
+
+def captions():
+    """Captions of the figures, for the report."""
+    folder = Path(str(workflow.current_basedir)).parent / "report"
+    return sorted(str(path) for path in folder.glob("*.rst"))
+
+
+def report_figures():
+    """Figures that the report shows: those of a trained run, or of predictions alone.
+
+    Any further property has its own on demand: figures/zeroshot_{column}.pdf, umap_{column}.pdf.
+    """
+    if config["model"]["from_run"] is not None:
+        names = ["ledger", "predictions"]
+    else:
+        names = [
+            "ledger",
+            "example_galaxies",
+            "training_curves",
+            "retrieval_recall",
+            "retrieval_image_image",
+            "retrieval_image_spectrum",
+            "retrieval_spectrum_image",
+            "retrieval_spectrum_spectrum",
+            "zeroshot_summary",
+            "zeroshot_redshift",
+            "zeroshot_stellar_mass",
+            "umap_redshift",
+            "umap_stellar_mass",
+            "mosaic_image",
+            "mosaic_spectrum",
+            "kmeans_scan",
+            "clusters_kmeans",
+            "clusters_dbscan",
+            "cluster_gallery_image",
+            "cluster_gallery_spectrum",
+            "cluster_properties_image",
+            "cluster_properties_spectrum",
+            "cluster_properties_both",
+        ]
+    return [f"results/{config['run']}/figures/{name}.png" for name in names]

@@ -1,1 +1,29 @@
-# written with the figures
+TRAINED = config["model"]["from_run"] is None
+
+
+rule report:
+    input:
+        figures=report_figures(),
+        captions=captions(),
+        ledger="results/{run}/dataset/ledger.parquet",
+        zeroshot="results/{run}/metrics/zeroshot.csv" if TRAINED else [],
+        retrieval="results/{run}/metrics/retrieval.csv" if TRAINED else [],
+        losses="results/{run}/crossmatch/losses.csv" if TRAINED else [],
+        predictions=[] if TRAINED else "results/{run}/metrics/predictions_metrics.csv",
+        code=code("report", "report_tables"),
+    output:
+        html="results/{run}/report.html",
+        settings_file="results/{run}/settings.yaml",
+    log:
+        "logs/{run}/report.log",
+    benchmark:
+        "logs/{run}/report.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    params:
+        settings=config,
+        defaults="config/config.yaml",
+        # read if there; not inputs, or each timing would make the report again
+        benchmarks="logs/{run}",
+    script:
+        "../scripts/report.py"

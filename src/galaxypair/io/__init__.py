@@ -7,6 +7,7 @@ from galaxypair.io.arrays import read_arrays, write_arrays
 from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, read_embeddings, unit
 from galaxypair.io.files import atomic_path, open_hdf5, write_text
 from galaxypair.io.frames import read_table, write_table
+from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint
 from galaxypair.io.provabgs import read_provabgs, write_provabgs, write_provabgs_blocks
 from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, write_shard
@@ -24,6 +25,7 @@ __all__ = [
     "read_arrays",
     "read_embeddings",
     "read_galaxies",
+    "read_gallery",
     "read_manifest",
     "read_provabgs",
     "read_table",

@@ -1,0 +1,227 @@
+"""The report of a run: one HTML file with all figures, tables and settings inside."""
+
+import base64
+import importlib.metadata
+import platform
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import jinja2
+import pandas as pd
+import yaml
+from docutils.core import publish_parts
+from markupsafe import Markup
+
+# Section -> figures in it, written as the rules write their outputs. The caption of a figure is the
+# file workflow/report/{name without wildcards}.rst.
+SECTIONS = {
+    "Data": ("ledger", "example_galaxies"),
+    "Training": ("training_curves",),
+    "Retrieval": ("retrieval_recall", "retrieval_{query}_{reference}"),
+    "Zero-shot regression": ("zeroshot_summary", "zeroshot_{property}"),
+    "Embedding space": ("umap_{property}", "mosaic_{space}"),
+    "Clusters": (
+        "kmeans_scan",
+        "clusters_{method}",
+        "cluster_gallery_{space}",
+        "cluster_properties_{space}",
+    ),
+    "Own galaxies": ("predictions",),
+}
+PACKAGES = (
+    "torch", "lightning", "numpy", "pandas", "h5py", "pyarrow", "scikit-learn", "umap-learn",
+    "astropy", "matplotlib", "snakemake",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """One figure of the report.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without suffix.
+    section : str
+    caption : markupsafe.Markup
+        HTML.
+    source : str
+        The PNG as a data URI.
+    command : str
+        What redraws it.
+    """
+
+    name: str
+    section: str
+    caption: Markup
+    source: str
+    command: str
+
+
+def recognise(name: str) -> tuple[str, str, dict[str, str]]:
+    """Tell section, caption and wildcards of a figure from its name.
+
+    Parameters
+    ----------
+    name : str
+        Such as "zeroshot_redshift".
+
+    Returns
+    -------
+    section : str
+    caption : str
+        Name of the caption's file, without suffix.
+    wildcards : dict of str to str
+
+    Raises
+    ------
+    ValueError
+        If no pattern of `SECTIONS` fits.
+    """
+    for section, patterns in SECTIONS.items():
+        for pattern in patterns:
+            found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>\\w+)", pattern), name)
+            if found:
+                return section, re.sub(r"_\{\w+\}", "", pattern), found.groupdict()
+    raise ValueError(f"no section of the report holds a figure named `{name}`")
+
+
+def render_caption(template: str, settings: Mapping, wildcards: Mapping[str, str]) -> Markup:
+    """Fill a caption as Snakemake's own report does, and turn it into HTML.
+
+    Parameters
+    ----------
+    template : str
+        reStructuredText with Jinja expressions over `snakemake.config` and `snakemake.wildcards`.
+    settings : mapping
+        The configuration.
+    wildcards : mapping of str to str
+
+    Returns
+    -------
+    markupsafe.Markup
+    """
+    # text, not HTML: docutils escapes it
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    known = SimpleNamespace(config=settings, wildcards=wildcards)
+    text = environment.from_string(template).render(snakemake=known)
+    safe = {"raw_enabled": False, "file_insertion_enabled": False, "report_level": 5}
+    return Markup(publish_parts(text, writer="html5", settings_overrides=safe)["body"])
+
+
+def collect_figures(
+    pngs: Iterable[Path], captions: Path, settings: Mapping, settings_file: Path | None
+) -> list[FigureEntry]:
+    """Take up figures with their captions, in the order of the sections.
+
+    Parameters
+    ----------
+    pngs : iterable of Path
+        `results/{run}/figures/*.png`.
+    captions : Path
+        Folder of the captions.
+    settings : mapping
+        The configuration.
+    settings_file : Path or None
+        See `redraw_command`.
+
+    Returns
+    -------
+    list of FigureEntry
+    """
+    entries = []
+    for path in pngs:
+        section, caption, wildcards = recognise(path.stem)
+        template = (captions / f"{caption}.rst").read_text(encoding="utf-8")
+        entries.append(
+            FigureEntry(
+                path.stem,
+                section,
+                render_caption(template, settings, wildcards),
+                "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode(),
+                redraw_command(path.with_suffix(".pdf"), settings_file),
+            )
+        )
+    order = list(SECTIONS)
+    return sorted(entries, key=lambda entry: order.index(entry.section))
+
+
+def redraw_command(target: Path, settings_file: Path | None) -> str:
+    """Write the command that makes a file of a run again.
+
+    Parameters
+    ----------
+    target : Path
+    settings_file : Path or None
+        Holds the whole configuration of the run; None if it is the default one.
+
+    Returns
+    -------
+    str
+    """
+    command = f"snakemake --cores 1 {target}"
+    return command if settings_file is None else f"{command} --configfile {settings_file}"
+
+
+def versions() -> dict[str, str]:
+    """Find the versions of Python and the packages that shape results, as far as they are here.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # an environment for figures need not train
+            continue
+    return found
+
+
+def render(
+    settings: Mapping,
+    figures: list[FigureEntry],
+    report_tables: Mapping[str, pd.DataFrame],
+    summary: list[str],
+    command: str,
+) -> str:
+    """Fill the template.
+
+    Parameters
+    ----------
+    settings : mapping
+        The configuration.
+    figures : list of FigureEntry
+    report_tables : mapping of str to pandas.DataFrame
+        Title of the table -> table of texts; empty ones are left out.
+    summary : list of str
+        Sentences.
+    command : str
+        What makes the report again.
+
+    Returns
+    -------
+    str
+        HTML, nothing of which is fetched from elsewhere.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("galaxypair"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("report.html.j2").render(
+        settings=settings,
+        figures=figures,
+        sections=[s for s in SECTIONS if any(f.section == s for f in figures)],
+        tables={title: t for title, t in report_tables.items() if len(t)},
+        summary=summary,
+        versions=versions(),
+        settings_text=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
+        command=command,
+    )

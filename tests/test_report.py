@@ -1,0 +1,216 @@
+import base64
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from factories_results import make_results
+
+from galaxypair import io, report, report_tables
+
+REPO = Path(__file__).resolve().parents[1]
+CAPTIONS = REPO / "workflow" / "report"
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+FIGURES = {
+    "ledger": {},
+    "retrieval_image_spectrum": {"query": "image", "reference": "spectrum"},
+    "retrieval_recall": {},
+    "zeroshot_stellar_mass": {"property": "stellar_mass"},
+    "zeroshot_summary": {},
+    "umap_redshift": {"property": "redshift"},
+    "mosaic_image": {"space": "image"},
+    "clusters_dbscan": {"method": "dbscan"},
+    "cluster_gallery_spectrum": {"space": "spectrum"},
+    "cluster_properties_both": {"space": "both"},
+    "predictions": {},
+}
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return yaml.safe_load((REPO / "config" / "config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def tables(tmp_path):
+    run = make_results(tmp_path, n=20)
+    paths = {
+        "ledger": "dataset/ledger.parquet",
+        "losses": "crossmatch/losses.csv",
+        "zeroshot": "metrics/zeroshot.csv",
+        "retrieval": "metrics/retrieval.csv",
+    }
+    return {name: io.read_table(run / path) for name, path in paths.items()}
+
+
+def pngs(folder, names):
+    paths = [folder / f"{name}.png" for name in names]
+    for path in paths:
+        path.write_bytes(PNG)
+    return paths
+
+
+def page(tmp_path, settings, tables, names=("umap_redshift", "ledger"), settings_file=None):
+    entries = report.collect_figures(pngs(tmp_path, names), CAPTIONS, settings, settings_file)
+    shown = report_tables.collect_tables(tables, tmp_path)
+    summary = report_tables.summarise(tables)
+    return report.render(settings, entries, shown, summary, "snakemake results/demo/report.html")
+
+
+# --- figures and captions ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "wildcards"), FIGURES.items())
+def test_names_tell_the_wildcards_of_the_rules(name, wildcards):
+    _, caption, found = report.recognise(name)
+    assert found == wildcards
+    assert (CAPTIONS / f"{caption}.rst").exists()
+
+
+def test_unknown_figures_are_refused():
+    with pytest.raises(ValueError, match="no section of the report holds a figure named `pie_chart`"):
+        report.recognise("pie_chart")
+
+
+def test_every_figure_rule_has_its_caption_script_and_section():
+    rules = (REPO / "workflow" / "rules" / "figures.smk").read_text(encoding="utf-8")
+    found = dict(
+        re.findall(
+            r'png=report\(\s+"results/{run}/figures/(\S+)\.png",\s+caption="\.\./report/(\w+)\.rst"', rules
+        )
+    )
+    patterns = {pattern for section in report.SECTIONS.values() for pattern in section}
+    assert set(found) == patterns
+    for pattern, caption in found.items():
+        assert caption == re.sub(r"_\{\w+\}", "", pattern)
+        assert (CAPTIONS / f"{caption}.rst").exists()
+        assert (REPO / "workflow" / "scripts" / f"figure_{caption}.py").exists()
+    assert {path.stem for path in CAPTIONS.glob("*.rst")} == set(found.values())
+
+
+@pytest.mark.parametrize(("name", "wildcards"), FIGURES.items())
+def test_captions_are_filled_from_config_and_wildcards(settings, name, wildcards):
+    _, caption, _ = report.recognise(name)
+    text = report.render_caption(
+        (CAPTIONS / f"{caption}.rst").read_text(encoding="utf-8"), settings, wildcards
+    )
+    assert "{{" not in text
+    assert "system-message" not in text
+    assert str(text).startswith("<p>")
+
+
+def test_captions_follow_the_settings(settings):
+    template = (CAPTIONS / "zeroshot.rst").read_text(encoding="utf-8")
+    changed = {**settings, "zeroshot": {**settings["zeroshot"], "k": 77}}
+    text = report.render_caption(template, changed, {"property": "redshift"})
+    assert "the 77 galaxies of the train split" in text
+
+
+def test_captions_cannot_bring_in_html_or_files(settings):
+    template = "a <b>{{ snakemake.wildcards.property }}</b>\n\n"
+    template += ".. include:: /etc/hostname\n\n.. raw:: html\n\n   <script>"
+    text = report.render_caption(template, settings, {"property": "<i>z</i>"})
+    assert "<script>" not in text
+    assert "<i>" not in text
+    assert "&lt;b&gt;" in text
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def test_page_fetches_nothing_from_elsewhere(tmp_path, settings, tables):
+    html = page(tmp_path, settings, tables)
+    sources = re.findall(r'(?:src|srcset|data|poster)="([^"]+)"', html)
+    assert sources
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert not re.search(r"<link|<script|@import|url\(", html)
+
+
+def test_page_links_lead_to_places_that_exist(tmp_path, settings, tables):
+    html = page(tmp_path, settings, tables, FIGURES)
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', html)) <= set(ids)
+
+
+def test_page_warns_of_a_mock_survey_only(tmp_path, settings, tables):
+    assert "Mock survey:" in page(tmp_path, settings, tables)
+    assert "Mock survey:" not in page(tmp_path, {**settings, "source": "download"}, tables)
+
+
+def test_page_orders_figures_by_section(tmp_path, settings, tables):
+    html = page(tmp_path, settings, tables, ("umap_redshift", "ledger", "training_curves"))
+    assert re.findall(r'<figure id="([^"]+)"', html) == ["ledger", "training_curves", "umap_redshift"]
+
+
+def test_page_gives_the_command_of_each_figure(tmp_path, settings, tables):
+    default = page(tmp_path, settings, tables, ("ledger",))
+    assert f"<pre>snakemake --cores 1 {tmp_path}/ledger.pdf</pre>" in default
+    other = page(tmp_path, settings, tables, ("ledger",), Path("results/x/settings.yaml"))
+    assert "ledger.pdf --configfile results/x/settings.yaml</pre>" in other
+
+
+def test_page_escapes_what_tables_and_settings_say(tmp_path, settings, tables):
+    nasty = "<script>alert(1)</script>"
+    tables["ledger"].loc[tables["ledger"]["reason"] != "", "reason"] = nasty
+    html = page(tmp_path, {**settings, "run": nasty}, tables)
+    assert nasty not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_page_holds_the_whole_configuration(tmp_path, settings, tables):
+    html = page(tmp_path, settings, tables)
+    assert all(f"\n{key}:" in html for key in list(settings)[1:])
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def test_summary_holds_the_key_numbers(tables):
+    text = " ".join(report_tables.summarise(tables))
+    assert "Of 94 input galaxies 90 were kept (95.7%)." in text
+    assert "spectrum \N{RIGHTWARDS ARROW} image 0.70 [0.68, 0.73]" in text
+    assert "among the 10 nearest" in text
+    assert "random guessing gives 0.5" in text
+
+
+def test_summary_of_own_galaxies_leaves_out_what_was_not_measured(tables):
+    rows = [("knn", "image", "image", "z", "nmad", 0.02, 0.01, 0.03, 12)]
+    own = pd.DataFrame(rows, columns=list(tables["zeroshot"]))
+    text = " ".join(report_tables.summarise({"ledger": tables["ledger"], "predictions": own}))
+    assert "own galaxies: image nmad 0.02 [0.01, 0.03] (n = 12)" in text
+    assert "Zero-shot" not in text
+
+
+def test_score_matrix_keeps_the_order_of_properties_and_all_pairs(tables):
+    matrix = report_tables.score_matrix(tables["zeroshot"])
+    assert list(matrix["target"]) == ["z", "log_mstar"]
+    assert matrix.shape == (2, 6)
+    assert (matrix.iloc[:, 1:5] == "0.70 [0.68, 0.73]").all(axis=None)
+
+
+def test_retrieval_table_sets_chance_beside_each_metric(tables):
+    table = report_tables.retrieval_table(tables["retrieval"])
+    recall = table[table["metric"] == "recall@10"]
+    assert list(recall["random guess"]) == ["0.5", "0.5"]
+    assert not table["metric"].str.contains("chance").any()
+
+
+def test_ledger_table_adds_up(tables):
+    table = report_tables.ledger_table(tables["ledger"])
+    counts = table["n"].str.replace(",", "").astype(int)
+    assert counts.iloc[:-1].sum() == counts.iloc[-1] == len(tables["ledger"])
+
+
+def test_resources_come_from_benchmarks_longest_first(tmp_path):
+    head = "s\th:m:s\tmax_rss\tmax_vms\n"
+    (tmp_path / "train.benchmark.tsv").write_text(head + "61.5\t0:01:01\t900.4\t1\n")
+    (tmp_path / "quick.benchmark.tsv").write_text(head + "0.1\t0:00:00\tNA\tNA\n")
+    (tmp_path / "slow.benchmark.tsv").write_text(head + "3600.0\t1:00:00\t-\t-\n")
+    table = report_tables.resources_table(tmp_path)
+    assert list(table["job"]) == ["slow", "train", "quick"]
+    assert list(table["peak memory [MB]"]) == ["", "900", ""]
+    assert report_tables.resources_table(tmp_path / "absent").empty

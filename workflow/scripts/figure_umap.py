@@ -1,0 +1,22 @@
+"""Draw the UMAP projections coloured by one property."""
+
+from stage import stage
+
+from pathlib import Path
+
+from galaxypair import io, tables
+from galaxypair.figures import projection, style
+
+
+def figure_umap(
+    *, projections: list[Path], properties: Path, pdf: Path, png: Path, property: str, dpi: int, mock: bool
+) -> None:
+    catalogue = io.read_table(properties)
+    column = style.column(property, list(catalogue.select_dtypes("number")))
+    spaces = {s: io.read_table(p) for s, p in zip(tables.SPACES, projections, strict=True)}
+    drawn = projection.coloured(spaces, catalogue, column)
+    style.save(drawn, pdf, png, dpi=dpi, mock=mock)
+
+
+if __name__ == "__main__":
+    stage(figure_umap)

@@ -1,0 +1,40 @@
+"""Write the report of a run: one HTML file with figures, tables and settings inside."""
+
+from stage import stage
+
+from pathlib import Path
+
+import yaml
+
+from galaxypair import io, report_tables
+from galaxypair import report as page
+
+
+def report(
+    *,
+    figures: list[Path],
+    captions: list[Path],
+    ledger: Path,
+    zeroshot: Path | None,
+    retrieval: Path | None,
+    losses: Path | None,
+    predictions: Path | None,
+    html: Path,
+    settings_file: Path,
+    settings: dict,
+    defaults: Path,
+    benchmarks: Path,
+) -> None:
+    named = {"ledger": ledger, "losses": losses, "zeroshot": zeroshot, "retrieval": retrieval}
+    read = {k: io.read_table(p) for k, p in {**named, "predictions": predictions}.items() if p}
+    usual = defaults.exists() and yaml.safe_load(defaults.read_text(encoding="utf-8")) == settings
+    needed = None if usual else settings_file
+    entries = page.collect_figures(figures, captions[0].parent, settings, needed)
+    shown, summary = report_tables.collect_tables(read, benchmarks), report_tables.summarise(read)
+    command = page.redraw_command(html, needed)
+    io.write_text(page.render(settings, entries, shown, summary, command), html)
+    io.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), settings_file)
+
+
+if __name__ == "__main__":
+    stage(report)
