@@ -40,15 +40,3 @@ def read_gallery(path: Path, targetid: np.ndarray) -> dict[str, np.ndarray]:
         rows, back = np.unique(np.array([row_of[int(t)] for t in wanted], np.int64), return_inverse=True)
         read = {name: file[name][rows][back] for name in ("z", "image", "spectrum")}
     return {"targetid": wanted, **read}
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a text file, UTF-8.
-
-    Parameters
-    ----------
-    text : str
-    path : Path
-    """
-    with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8")
