@@ -55,7 +55,11 @@ def model_file(name):
 def targets():
     """What plain `snakemake` makes."""
     borrowed = config["model"]["from_run"] is not None
-    goals = ["metrics/predictions.csv", "report.html"] if borrowed else ["report.html", "embeddings/val.parquet"]
+    goals = (
+        ["metrics/predictions.csv", "report.html"]
+        if borrowed
+        else ["report.html", "embeddings/val.parquet"]
+    )
     return [f"results/{config['run']}/{goal}" for goal in goals]
 
 
