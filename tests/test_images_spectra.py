@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from galaxypair import images, spectra
+from galaxypair import images, spectra, tables
 
 
 def generator(seed=0):
@@ -11,7 +11,7 @@ def generator(seed=0):
 
 def test_asinh_stretch_equals_numpy():
     x = torch.tensor(np.random.default_rng(1).normal(0, 1, (2, 3, 4, 4)), dtype=torch.float32)
-    scales = np.array(images.BAND_SCALES)[None, :, None, None]
+    scales = np.array(tables.DISPLAY_SCALES)[None, :, None, None]
     np.testing.assert_allclose(images.asinh_stretch(x), np.arcsinh(x.numpy() * scales * 20) / 3, atol=1e-5)
 
 

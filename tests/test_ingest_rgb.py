@@ -1,17 +1,21 @@
 import numpy as np
 from own_files import make_planes
 
-from galaxypair.ingest.rgb import OFFSET, SCALES, SOFTENING, unstretch
+from galaxypair import tables
+from galaxypair.ingest.rgb import OFFSET, SOFTENING, unstretch
 
 
 def stretch(planes: np.ndarray) -> np.ndarray:
     """The viewer's own stretch, written down independently: (3, h, w) g, r, z to (h, w, 3) z, r, g."""
-    parts = [np.maximum(0, planes[i] * SCALES[i] + OFFSET) for i in range(3)]
+    parts = [np.maximum(0, planes[i] * tables.DISPLAY_SCALES[i] + OFFSET) for i in range(3)]
     intensity = sum(parts) / 3
     factor = (
         np.arcsinh(SOFTENING * intensity) / np.sqrt(SOFTENING) / np.where(intensity == 0, 1e-6, intensity)
     )
-    return np.stack([np.clip((planes[i] * SCALES[i] + OFFSET) * factor, 0, 1) for i in (2, 1, 0)], axis=-1)
+    return np.stack(
+        [np.clip((planes[i] * tables.DISPLAY_SCALES[i] + OFFSET) * factor, 0, 1) for i in (2, 1, 0)],
+        axis=-1,
+    )
 
 
 def test_unstretch_inverts_the_stretch_where_nothing_is_clipped():
@@ -34,7 +38,7 @@ def test_core_clipped_in_one_band_is_restored_from_its_colour():
     core = (slice(None), slice(28, 36), slice(28, 36))
     assert (shown[core[1:]].min((0, 1))[:2] == 1).all() and shown[..., 2].max() < 0.5
     mistaken = np.sinh(np.sqrt(SOFTENING) * shown.mean(-1)) / SOFTENING  # clipping ignored
-    intensity = (planes * SCALES[:, None, None] + OFFSET).mean(0)
+    intensity = (planes * np.array(tables.DISPLAY_SCALES)[:, None, None] + OFFSET).mean(0)
     assert mistaken[core[1:]].max() < 0.5 * intensity[core[1:]].max()
     assert np.allclose(unstretch(shown)[core], planes[core], rtol=0.3)
 

@@ -3,7 +3,8 @@ import pytest
 from own_files import write_desi, write_sdss
 
 from galaxypair.ingest.rejection import Rejected
-from galaxypair.ingest.spectra import GRID, Spectrum, air_to_vacuum, read_spectrum, to_grid
+from galaxypair.ingest.spectra import GRID, Spectrum, read_spectrum, to_grid
+from galaxypair.wavelengths import air_to_vacuum
 
 LOG_GRID = 10 ** np.arange(np.log10(3800), np.log10(9200), 1e-4)  # that of SDSS
 

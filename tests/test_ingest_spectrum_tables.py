@@ -4,7 +4,8 @@ from astropy import units as u
 from astropy.table import Table
 
 from galaxypair.ingest.rejection import Rejected
-from galaxypair.ingest.spectra import air_to_vacuum, read_spectrum
+from galaxypair.ingest.spectra import read_spectrum
+from galaxypair.wavelengths import air_to_vacuum
 
 WAVELENGTH = np.linspace(3700, 9700, 400)
 

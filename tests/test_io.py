@@ -164,8 +164,15 @@ def test_provabgs_without_targetid_is_refused(tmp_path):
 def test_iter_shards_gives_the_rows_of_one_split_in_order(tmp_path):
     manifest = io.read_manifest(make_dataset(tmp_path))
     batches = list(io.iter_shards(manifest, ["targetid", "z"], split="train", batch_rows=2))
-    assert [b["targetid"].tolist() for b in batches] == [[100], [102], [200, 201]]
+    assert [b["targetid"].tolist() for b in batches] == [[100, 102], [200, 201]]
     assert all(set(b) == {"targetid", "z"} for b in batches)
+
+
+def test_iter_shards_fills_every_batch_but_the_last_across_shards(tmp_path):
+    manifest = io.read_manifest(make_dataset(tmp_path))
+    sizes = [len(b["targetid"]) for b in io.iter_shards(manifest, ["targetid"], batch_rows=3)]
+    assert set(sizes[:-1]) == {3}
+    assert 1 <= sizes[-1] <= 3
 
 
 def test_splits_share_no_row_and_miss_none(tmp_path):

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-# scales of g, r, z that bring typical galaxies to one level (the Legacy Survey's display scales)
-BAND_SCALES = (6.0, 3.4, 2.2)
+from galaxypair import tables
 
 
 def to_channels_first(images: Tensor) -> Tensor:
@@ -54,7 +53,7 @@ def asinh_stretch(images: Tensor, softening: float = 20.0) -> Tensor:
     Each band by itself (Lupton et al. 2004 without the common intensity), so that colours stay
     separate channels. Published encoders need their own stretches.
     """
-    scales = torch.tensor(BAND_SCALES, device=images.device).view(1, 3, 1, 1)
+    scales = torch.tensor(tables.DISPLAY_SCALES, device=images.device).view(1, 3, 1, 1)
     x = images * scales * softening
     # torch.asinh is not vectorised on CPUs: a third of the time of a training step
     return torch.log(x.abs() + (x.square() + 1).sqrt()).copysign(x) / 3

@@ -327,16 +327,17 @@ def finish_ledger(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     frames : iterable of pandas.DataFrame
+        At least one; the columns of `tables.LEDGER_COLUMNS`, `row` aside.
 
     Returns
     -------
     pandas.DataFrame
         Columns and dtypes of `tables.LEDGER_COLUMNS`.
     """
-    parts = [f for f in frames if len(f)]
-    ledger = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*tables.LEDGER_COLUMNS])
-    ledger["row"] = np.arange(len(ledger))
-    return ledger[list(tables.LEDGER_COLUMNS)].astype(tables.LEDGER_COLUMNS)
+    columns = {name: kind for name, kind in tables.LEDGER_COLUMNS.items() if name != "row"}
+    ledger = pd.concat([f[list(columns)].astype(columns) for f in frames], ignore_index=True)
+    ledger.insert(0, "row", np.arange(len(ledger), dtype=tables.LEDGER_COLUMNS["row"]))
+    return ledger
 
 
 def balance(ledger: pd.DataFrame) -> str:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-SCALES = (2.2, 3.4, 6.0)  # of the z, r and g band, which become red, green and blue
+from galaxypair import tables
+
 OFFSET = 0.03
 SOFTENING = 20.0
 FLOOR = 1e-6  # keeps the division finite where all bands are at or below the offset
@@ -28,7 +29,7 @@ def to_rgb(image: np.ndarray) -> np.ndarray:
     that bright cores keep their colour.
     """
     zrg = np.nan_to_num(image[..., ::-1], nan=0.0, posinf=0.0, neginf=0.0)
-    scaled = zrg.astype(np.float32) * np.float32(SCALES) + np.float32(OFFSET)
+    scaled = zrg.astype(np.float32) * np.float32(tables.DISPLAY_SCALES[::-1]) + np.float32(OFFSET)
     intensity = np.maximum(scaled, 0).mean(axis=-1, keepdims=True) + np.float32(FLOOR)
     stretched = np.arcsinh(SOFTENING * intensity) / np.sqrt(SOFTENING)
     return np.clip(scaled * (stretched / intensity), 0, 1)

@@ -8,6 +8,7 @@ JOINT_GROUPS = tuple(str(i) for i in range(10))  # by falling z-band flux: group
 IMAGE_PX = 152
 PIXEL_SCALE_ARCSEC = 0.262
 BANDS = ("g", "r", "z")
+DISPLAY_SCALES = (6.0, 3.4, 2.2)  # of g, r, z in the colour pictures of the Legacy Surveys
 N_WAVELENGTH = 7781
 WAVELENGTH_MIN = 3600.0  # Angstrom, vacuum, observed frame
 WAVELENGTH_MAX = 9824.0  # step 0.8 Angstrom

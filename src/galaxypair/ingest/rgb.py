@@ -5,10 +5,9 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-# Lupton et al. (2004) as in the viewer for DR5 ... DR9: scale of g, r, z, offset and softening
-SCALES = np.array([6.0, 3.4, 2.2])
-OFFSET = 0.03
-SOFTENING = 20.0
+from galaxypair import tables
+from galaxypair.rgb import OFFSET, SOFTENING
+
 FULL = 0.995  # of the range: brighter than this counts as clipped
 MOST = 2.5  # of the range: beyond what the core of a nearby galaxy would reach
 
@@ -43,7 +42,7 @@ def unstretch(rgb: np.ndarray) -> np.ndarray:
     stretched = shown.mean(axis=0)
     intensity = np.sinh(np.sqrt(SOFTENING) * stretched) / SOFTENING
     gain = np.divide(intensity, stretched, out=np.zeros_like(intensity), where=stretched > 0)
-    return (shown * gain - OFFSET) / SCALES[:, None, None]
+    return (shown * gain - OFFSET) / np.array(tables.DISPLAY_SCALES)[:, None, None]
 
 
 def _restore_clipped(shown: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ from astropy.io import fits
 from astropy.table import Table
 
 from galaxypair.ingest.rejection import Rejected, unreadable
-from galaxypair.ingest.spectra import Spectrum, air_to_vacuum
+from galaxypair.ingest.spectra import Spectrum
+from galaxypair.wavelengths import air_to_vacuum
 
 FLUX_UNIT = u.Unit("1e-17 erg / (s cm2 Angstrom)")
 NAMES = {  # what a column may be called, lower case, best first

@@ -76,7 +76,7 @@ def iter_shards(
     split : {"train", "val", "test"}, optional
         Only rows of this split.
     batch_rows : int, default=256
-        Rows read at a time; batches of one split hold at most that many.
+        Rows of every batch but the last: changing sizes would make torch keep buffers for each.
 
     Yields
     ------
@@ -87,7 +87,24 @@ def iter_shards(
     DataError
         If a shard is damaged or lacks a column.
     """
-    for path in manifest["paths"]:
+    pending: list[dict[str, np.ndarray]] = []
+    waiting = 0
+    for part in _iter_parts(manifest["paths"], columns, split, batch_rows):
+        pending.append(part)
+        waiting += len(part[columns[0]])
+        while waiting >= batch_rows:
+            joined = {c: np.concatenate([p[c] for p in pending]) for c in columns}
+            yield {c: values[:batch_rows] for c, values in joined.items()}
+            pending = [{c: values[batch_rows:] for c, values in joined.items()}]
+            waiting -= batch_rows
+    if waiting:
+        yield {c: np.concatenate([p[c] for p in pending]) for c in columns}
+
+
+def _iter_parts(
+    paths: list[Path], columns: Sequence[str], split: str | None, batch_rows: int
+) -> Iterator[dict[str, np.ndarray]]:
+    for path in paths:
         with open_hdf5(path) as file:
             missing = [c for c in ("split", *columns) if c not in file]
             if missing:

@@ -21,6 +21,7 @@ from scipy.integrate import cumulative_trapezoid
 
 from galaxypair import io
 from galaxypair.errors import ConfigError, DataError
+from galaxypair.wavelengths import air_to_vacuum
 
 logger = logging.getLogger(__name__)
 
@@ -158,26 +159,6 @@ def average_grids(folder: Path) -> StellarLibrary:
         line_wavelength=air_to_vacuum(line_air[keep]),
         line_luminosity=lines,
     )
-
-
-def air_to_vacuum(wavelength: np.ndarray) -> np.ndarray:
-    """Turn wavelengths in air into wavelengths in vacuum (below 2000 Angstrom they are vacuum).
-
-    Parameters
-    ----------
-    wavelength : ndarray of shape (n,), float64 [Angstrom]
-
-    Returns
-    -------
-    ndarray of shape (n,), float64 [Angstrom]
-
-    References
-    ----------
-    Inverse of Morton (2000) as given by VALD (N. Piskunov).
-    """
-    s2 = (1e4 / np.maximum(wavelength, 2000)) ** 2
-    index = 1 + 8.336624e-5 + 0.02408927 / (130.1065925 - s2) + 1.5997409e-4 / (38.92568793 - s2)
-    return wavelength * np.where(wavelength > 2000, index, 1)
 
 
 def _bin_means(age: np.ndarray, edges: np.ndarray, n_step: int = 200) -> np.ndarray:
