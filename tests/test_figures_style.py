@@ -56,6 +56,7 @@ def test_column_refuses_what_no_table_has():
         (-0.05, -0.21, 0.1, "\N{MINUS SIGN}0.05 [\N{MINUS SIGN}0.21, 0.10]"),
         (0.01864, 0.01808, 0.0192, "0.0186 [0.0181, 0.0192]"),
         (0.5, np.nan, np.nan, "0.500"),
+        (1, 1, 1, "1.000"),
         (np.nan, 0, 1, "undefined"),
     ],
 )
