@@ -115,6 +115,8 @@ def test_zeroshot_summary_keeps_very_bad_scores_on_the_page(run):
     figure = zeroshot.summary(metrics)
     check_sizes(figure)
     assert figure.axes[0].get_xlim()[0] >= zeroshot.LOWEST_R2 - 0.1
+    arrows = [line for line in figure.axes[0].lines if line.get_marker() == "<"]
+    assert [x for arrow in arrows for x in arrow.get_xdata()] == [zeroshot.LOWEST_R2]
 
 
 def test_zeroshot_summary_without_scores_says_so(run):

@@ -142,8 +142,9 @@ def test_page_warns_of_a_mock_survey_only(tmp_path, settings, tables):
 
 
 def test_page_orders_figures_by_section(tmp_path, settings, tables):
-    html = page(tmp_path, settings, tables, ("umap_redshift", "ledger", "training_curves"))
-    assert re.findall(r'<figure id="([^"]+)"', html) == ["ledger", "training_curves", "umap_redshift"]
+    names = ("clusters_dbscan", "umap_redshift", "ledger", "retrieval_recall")
+    found = re.findall(r'<figure id="([^"]+)"', page(tmp_path, settings, tables, names))
+    assert found == ["ledger", "retrieval_recall", "umap_redshift", "clusters_dbscan"]
 
 
 def test_page_gives_the_command_of_each_figure(tmp_path, settings, tables):
@@ -173,7 +174,10 @@ def test_summary_holds_the_key_numbers(tables):
     text = " ".join(report_tables.summarise(tables))
     assert "Of 94 input galaxies 90 were kept (95.7%)." in text
     assert "spectrum \N{RIGHTWARDS ARROW} image 0.70 [0.68, 0.73]" in text
-    assert "among the 10 nearest" in text
+    assert (
+        "among the 10 nearest of 20 for a share of spectrum \N{RIGHTWARDS ARROW} image 0.22 [0.20, 0.24]"
+        in text
+    )
     assert "random guessing gives 0.5" in text
 
 

@@ -115,7 +115,7 @@ def render_caption(template: str, settings: Mapping, wildcards: Mapping[str, str
 def collect_figures(
     pngs: Iterable[Path], captions: Path, settings: Mapping, settings_file: Path | None
 ) -> list[FigureEntry]:
-    """Take up figures with their captions, in the order of the sections.
+    """Take up figures with their captions.
 
     Parameters
     ----------
@@ -145,8 +145,7 @@ def collect_figures(
                 redraw_command(path.with_suffix(".pdf"), settings_file),
             )
         )
-    order = list(SECTIONS)
-    return sorted(entries, key=lambda entry: order.index(entry.section))
+    return entries
 
 
 def redraw_command(target: Path, settings_file: Path | None) -> str:

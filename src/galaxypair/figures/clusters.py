@@ -70,7 +70,8 @@ def _draw_clusters(axes: Axes, rows: pd.DataFrame) -> None:
             x, y = own["x"].median(), own["y"].median()
             axes.text(x, y, f"{cluster}", ha="center", va="center", fontweight="bold", path_effects=rim)
     noise = 1 - len(found) / max(len(rows), 1)
-    text = f"{found['cluster'].nunique()} clusters" + (f", {noise:.1%} noise" if noise else "")
+    n = found["cluster"].nunique()
+    text = f"{n} cluster{'s' if n != 1 else ''}" + (f", {noise:.1%} noise" if noise else "")
     axes.set_xlabel(f"UMAP 1\n{text}")
 
 

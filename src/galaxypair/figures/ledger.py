@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from galaxypair import tables
 from galaxypair.figures import style
@@ -41,6 +42,7 @@ def bars(ledger: pd.DataFrame) -> Figure:
     bottom.bar_label(drawn, texts, padding=3, fontsize=7)
     bottom.invert_yaxis()
     bottom.margins(x=0.25)
+    bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
     bottom.spines[["top", "right"]].set_visible(False)
     bottom.tick_params(axis="y", length=0)
     bottom.set_xlabel("galaxies left out, by reason")

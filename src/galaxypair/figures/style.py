@@ -148,9 +148,10 @@ def interval(value: float, low: float, high: float) -> str:
     half = (high - low) / 2
     known = np.isfinite(half) and half > 0
     digits = int(np.clip(-np.floor(np.log10(half)), 2, 5)) if known else 3
-    text = f"{value:.{digits}f}"
+    shown = f"z.{digits}f"  # z: no minus before 0.00
+    text = f"{value:{shown}}"
     if known:
-        text += f" [{low:.{digits}f}, {high:.{digits}f}]"
+        text += f" [{low:{shown}}, {high:{shown}}]"
     return text.replace("-", "\N{MINUS SIGN}")
 
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from galaxypair import tables
 from galaxypair.figures import style
@@ -57,7 +58,9 @@ def panels(predictions: pd.DataFrame, metrics: pd.DataFrame, target: str) -> Fig
     for density in densities:
         density.set_norm(LogNorm(1, max(most, 2)))
     if densities:
-        figure.colorbar(densities[0], ax=grid, aspect=35, pad=0.02, label="galaxies per cell")
+        bar = figure.colorbar(densities[0], ax=grid, aspect=35, pad=0.02, label="galaxies per cell")
+        bar.ax.yaxis.set_major_formatter(LogFormatter())  # 10, not 10^1
+        bar.ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
     for axes, reference in zip(grid[0], tables.MODALITIES, strict=True):
         axes.set_title(f"reference: {reference}")
     for axes, query in zip(grid[:, 0], tables.MODALITIES, strict=True):
