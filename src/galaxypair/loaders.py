@@ -82,14 +82,14 @@ class EpochSampler(Sampler[int]):
 
 
 def loader(dataset: ShardDataset, batch_size: int, *, seed: int | None, workers: int) -> DataLoader:
-    """Batch a dataset.
+    """Batch a dataset; an incomplete last batch is left out, since its loss would mean another thing.
 
     Parameters
     ----------
     dataset : ShardDataset
     batch_size : int
     seed : int or None
-        Shuffle by this seed and leave out the last, incomplete batch; None: file order, all rows.
+        Shuffle by this seed; None: file order.
     workers : int
         Reading processes; 0 reads in the training process.
 
@@ -103,7 +103,7 @@ def loader(dataset: ShardDataset, batch_size: int, *, seed: int | None, workers:
         dataset,
         batch_size,
         sampler=sampler,
-        drop_last=seed is not None,
+        drop_last=True,
         num_workers=workers,
         persistent_workers=workers > 0,
         collate_fn=_as_it_is,

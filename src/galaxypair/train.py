@@ -215,7 +215,8 @@ def fit(
     gpu = settings["accelerator"] != "cpu" and torch.cuda.is_available()
     workers = min(threads, 4) if gpu else 0
     train_loader = loaders.loader(train, settings["batch_size"], seed=settings["seed"], workers=workers)
-    val_loader = loaders.loader(val, settings["batch_size"], seed=None, workers=workers)
+    val_batch = min(settings["batch_size"], len(val))
+    val_loader = loaders.loader(val, val_batch, seed=None, workers=workers)
     task = ContrastiveTask(model_settings, settings, len(train_loader))
     history = History(settings["batch_size"])
     checkpoints = ModelCheckpoint(
