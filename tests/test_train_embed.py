@@ -73,6 +73,13 @@ def test_killed_training_resumes_to_the_weights_of_an_undisturbed_one(manifest, 
     assert rows.equals(expected)
 
 
+def test_bf16_is_a_config_value_away(manifest, tmp_path):
+    settings = {**TRAIN, "epochs": 1, "precision": "bf16-mixed"}
+    made, rows = train.fit(manifest, tmp_path, SETTINGS, settings, threads=1)
+    assert np.isfinite(rows["val_loss"]).all()
+    assert all(p.dtype == torch.float32 for p in made.parameters())
+
+
 def test_state_key_changes_with_all_that_shapes_a_training(tmp_path):
     module = tmp_path / "m.py"
     module.write_text("a = 1")
