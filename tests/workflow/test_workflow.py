@@ -83,6 +83,11 @@ def test_wrong_setting_is_explained_without_a_traceback(snakemake, setting, mess
     assert "Traceback" not in done.stdout
 
 
+def test_number_in_a_section_can_be_set_on_the_command_line(snakemake):
+    done = snakemake("-n", "--config", "train={epochs: 3, learning_rate: 2e-3}")
+    assert done.returncode == 0, done.stdout
+
+
 def test_missing_config_is_named(snakemake, project):
     (project / "config" / "config.yaml").unlink()
     done = snakemake("-n")
