@@ -178,13 +178,14 @@ class _Duplicates:
 
 
 class _ShardWriter:
-    """Collect kept galaxies and write a shard each time it is full."""
+    """Collect kept galaxies in one shard's memory, and write it each time it is full."""
 
     def __init__(self, folder: Path, rows: int) -> None:
         self._folder, self._rows = folder, rows
-        self._pending: list[dict[str, np.ndarray]] = []
-        self.shards: list[dict] = []
+        self._buffer: dict[str, np.ndarray] = {}
+        self._filled = 0
         self._hash = hashlib.blake2b(digest_size=16)
+        self.shards: list[dict] = []
 
     @property
     def fingerprint(self) -> str:
@@ -192,25 +193,29 @@ class _ShardWriter:
         return self._hash.hexdigest()
 
     def add(self, columns: dict[str, np.ndarray]) -> None:
-        self._pending.append(columns)
-        while sum(len(c["targetid"]) for c in self._pending) >= self._rows:
-            self._flush(self._rows)
+        if not self._buffer:
+            self._buffer = {k: np.empty((self._rows, *v.shape[1:]), v.dtype) for k, v in columns.items()}
+        done, n = 0, len(columns["targetid"])
+        while done < n:
+            take = min(n - done, self._rows - self._filled)
+            for name, values in columns.items():
+                self._buffer[name][self._filled : self._filled + take] = values[done : done + take]
+            done += take
+            self._filled += take
+            if self._filled == self._rows:
+                self.close()
 
     def close(self) -> None:
-        while self._pending:
-            self._flush(self._rows)
-
-    def _flush(self, rows: int) -> None:
-        joined = {k: np.concatenate([c[k] for c in self._pending]) for k in self._pending[0]}
-        now = {k: v[:rows] for k, v in joined.items()}
+        """Write what is collected, if anything."""
+        if not self._filled:
+            return
         name = tables.SHARD_NAME.format(len(self.shards))
-        io.write_shard(self._folder / name, now)
-        for values in now.values():
-            self._hash.update(np.ascontiguousarray(values).data)
-        self.shards.append({"name": name, "rows": len(now["targetid"])})
-        # copies, not views: a view would keep the whole joined array alive
-        rest = {k: v[rows:].copy() for k, v in joined.items()}
-        self._pending = [rest] if len(rest["targetid"]) else []
+        shard = {k: v[: self._filled] for k, v in self._buffer.items()}
+        io.write_shard(self._folder / name, shard)
+        for values in shard.values():
+            self._hash.update(values.data)
+        self.shards.append({"name": name, "rows": self._filled})
+        self._filled = 0
 
 
 def build_dataset(
