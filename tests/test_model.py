@@ -64,6 +64,14 @@ def test_first_weight_that_does_not_fit_is_named(exported, change, message):
         model.load(folder)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_file_that_is_no_model_is_refused(exported, name):
+    folder, _ = exported
+    (folder / name).write_text("hi")
+    with pytest.raises(WeightsError, match=r"cannot be read.*--force"):
+        model.load(folder)
+
+
 def test_info_nce_is_the_symmetric_cross_entropy_of_scaled_cosines():
     torch.manual_seed(1)
     a, b = torch.randn(5, 3), torch.randn(5, 3)

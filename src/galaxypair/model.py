@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -110,8 +111,15 @@ def load(folder: Path) -> PairModel:
                 f"`{path}`: no such file. Train that model first (for the demo's: `make demo`), or "
                 "name another run in the key `model.from_run`."
             )
-    model = build(json.loads(config.read_text(encoding="utf-8"))["model"])
-    state, wanted = load_file(weights), model.state_dict()
+    try:
+        model = build(json.loads(config.read_text(encoding="utf-8"))["model"])
+        state = load_file(weights)
+    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as err:
+        raise WeightsError(
+            f"`{folder}`: `model.safetensors` or `config.json` cannot be read ({err}). Train again: "
+            f"`snakemake --cores all --force {weights}`."
+        ) from err
+    wanted = model.state_dict()
     for key, value in wanted.items():
         if key not in state:
             raise WeightsError(f"`{weights}`: lacks `{key}`, which `{config}` promises. Train again.")
