@@ -153,3 +153,22 @@ def test_error_is_printed_without_traceback_which_the_log_keeps(tmp_path, capsys
 def test_error_that_is_not_the_users_says_its_type(capsys):
     runtime.report_error("embed", KeyError("z"), None)
     assert "Error in embed: KeyError: 'z'\n" in capsys.readouterr().err
+
+
+def test_full_disk_is_told_through_the_errors_that_wrap_it():
+    try:
+        try:
+            raise OSError(28, "No space left on device")
+        except OSError as err:
+            raise RuntimeError("flush failed") from err
+    except RuntimeError as err:
+        assert "the disk is full" in str(runtime.as_users_error(err))
+
+
+def test_missing_rights_name_the_file():
+    error = runtime.as_users_error(PermissionError(13, "Permission denied", "results/x"))
+    assert "`results/x`: Permission denied" in str(error)
+
+
+def test_other_errors_stay_what_they_are():
+    assert runtime.as_users_error(ValueError("x")) is None

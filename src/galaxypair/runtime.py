@@ -1,5 +1,6 @@
 """Logs, seeds, threads and progress of one job."""
 
+import errno
 import logging
 import os
 import random
@@ -11,7 +12,7 @@ from typing import TextIO
 import numpy as np
 from tqdm import tqdm
 
-from galaxypair.errors import GalaxypairError
+from galaxypair.errors import DataError, GalaxypairError
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +154,32 @@ class Progress:
             self._bar.close()
             self._tty.close()
             self._bar = None
+
+
+def as_users_error(error: BaseException) -> GalaxypairError | None:
+    """Tell whether an unforeseen error is one that a user can mend after all: a full disk, missing rights.
+
+    Parameters
+    ----------
+    error : BaseException
+        With the errors that led to it; libraries wrap those of the operating system.
+
+    Returns
+    -------
+    GalaxypairError or None
+    """
+    link: BaseException | None = error
+    while link is not None:
+        number = getattr(link, "errno", None)
+        if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(link):
+            return DataError(
+                "the disk is full. Free some space (or run with `--directory` on a larger disk), then run the "
+                "same command again: it goes on from the last complete file."
+            )
+        if number in (errno.EACCES, errno.EROFS) and getattr(link, "filename", None):
+            return DataError(f"`{link.filename}`: {link.strerror}. Change its rights or the folder.")
+        link = link.__cause__ or link.__context__
+    return None
 
 
 def report_error(rule: str, error: Exception, log: Path | None) -> None:

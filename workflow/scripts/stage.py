@@ -79,11 +79,11 @@ def stage(function: typing.Callable[..., None]) -> None:
     try:
         _check_names(function, arguments)
         function(**{k: _convert(v, hints.get(k)) for k, v in arguments.items()})
-    except GalaxypairError as err:
-        runtime.report_error(name, err, log)
-        sys.exit(1)
     except Exception as err:
-        runtime.report_error(name, err, log)
+        known = err if isinstance(err, GalaxypairError) else runtime.as_users_error(err)
+        runtime.report_error(name, known or err, log)
+        if known:
+            sys.exit(1)
         raise
 
 
