@@ -173,7 +173,7 @@ def as_users_error(error: BaseException) -> GalaxypairError | None:
         number = getattr(link, "errno", None)
         if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(link):
             return DataError(
-                "the disk is full. Free some space (or run with `--directory` on a larger disk), then run the "
+                "the disk is full. Free some space (or use `--directory` with a larger disk), then run the "
                 "same command again: it goes on from the last complete file."
             )
         if number in (errno.EACCES, errno.EROFS) and getattr(link, "filename", None):
