@@ -141,6 +141,13 @@ def test_page_warns_of_a_mock_survey_only(tmp_path, settings, tables):
     assert "Mock survey:" not in page(tmp_path, {**settings, "source": "download"}, tables)
 
 
+def test_page_says_when_the_borrowed_model_was_trained_on_a_mock_survey(settings):
+    own = {**settings, "source": "ingest", "model": {**settings["model"], "from_run": "demo"}}
+    told = report.render(own, [], {}, [], "snakemake", trained_on="simulate")
+    assert "which was trained on simulated galaxies" in told
+    assert "simulated galaxies" not in report.render(own, [], {}, [], "snakemake")
+
+
 def test_page_orders_figures_by_section(tmp_path, settings, tables):
     names = ("clusters_dbscan", "umap_redshift", "ledger", "retrieval_recall")
     found = re.findall(r'<figure id="([^"]+)"', page(tmp_path, settings, tables, names))

@@ -187,6 +187,8 @@ def render(
     report_tables: Mapping[str, pd.DataFrame],
     summary: list[str],
     command: str,
+    *,
+    trained_on: str | None = None,
 ) -> str:
     """Fill the template.
 
@@ -201,6 +203,8 @@ def render(
         Sentences.
     command : str
         What makes the report again.
+    trained_on : {"simulate", "ingest", "download"}, optional
+        Source of the galaxies that a borrowed model was trained on, where known.
 
     Returns
     -------
@@ -223,4 +227,5 @@ def render(
         versions=versions(),
         settings_text=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         command=command,
+        trained_on=trained_on,
     )

@@ -25,5 +25,6 @@ rule report:
         defaults="config/config.yaml",
         # read if there; not inputs, or each timing would make the report again
         benchmarks="logs/{run}",
+        model_config=lambda wildcards: f"results/{trained_run()}/model/config.json",
     script:
         "../scripts/report.py"

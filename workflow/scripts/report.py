@@ -2,6 +2,7 @@
 
 from stage import stage
 
+import json
 from pathlib import Path
 
 import yaml
@@ -24,6 +25,7 @@ def report(
     settings: dict,
     defaults: Path,
     benchmarks: Path,
+    model_config: Path,
 ) -> None:
     named = {"ledger": ledger, "losses": losses, "zeroshot": zeroshot, "retrieval": retrieval}
     read = {k: io.read_table(p) for k, p in {**named, "predictions": predictions}.items() if p}
@@ -32,7 +34,9 @@ def report(
     entries = page.collect_figures(figures, captions[0].parent, settings, needed)
     shown, summary = report_tables.collect_tables(read, benchmarks), report_tables.summarise(read)
     command = page.redraw_command(html, needed)
-    io.write_text(page.render(settings, entries, shown, summary, command), html)
+    known = json.loads(model_config.read_text(encoding="utf-8")) if model_config.exists() else {}
+    trained_on = known.get("source")
+    io.write_text(page.render(settings, entries, shown, summary, command, trained_on=trained_on), html)
     io.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), settings_file)
 
 
