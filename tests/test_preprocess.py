@@ -38,6 +38,8 @@ def spoiled_joint(path):
         a["spectra"][6, :6000] = 0
         a["images"][7], a["spectra"][8] = np.nan, np.nan
         b["targetids"][0] = a["targetids"][9]
+        b["spectra"][1] *= -1
+        b["images"][2] *= -1
     return path
 
 
@@ -53,6 +55,8 @@ EXPECTED = [
     "spectrum_absent",
     "",
     "duplicate_targetid",
+    "spectrum_negative",
+    "image_negative",
 ]
 
 
@@ -63,8 +67,8 @@ def build(tmp_path, cuts=CUTS, places=None):
 
 def test_every_spoiled_row_gets_its_reason(tmp_path):
     ledger, _ = build(tmp_path)
-    assert ledger["reason"].tolist()[:11] == EXPECTED
-    assert (ledger["reason"][11:] == "").all()
+    assert ledger["reason"].tolist()[:13] == EXPECTED
+    assert (ledger["reason"][13:] == "").all()
     assert set(ledger["reason"]) <= {"", *tables.REASONS}
 
 
@@ -91,6 +95,14 @@ def test_shards_hold_the_kept_galaxies_in_order_with_their_own_data(tmp_path):
         original = file[row["group"]]["images"][row["index"]]
     image = np.concatenate([b["image"] for b in batches])[3]
     np.testing.assert_array_equal(image, original[44:108, 44:108])
+
+
+def test_noise_around_zero_is_not_negative_flux():
+    noise = np.random.default_rng(3).normal(0, 1, (300, 7781)).astype(np.float32)
+    noise[:, :3000] *= 10  # as in the blue
+    found = preprocess.significance(noise, noise != 0)
+    assert abs(found).max() < 5
+    assert preprocess.significance(np.zeros((1, 9), np.float32), np.zeros((1, 9), bool)) == 0
 
 
 def test_either_keeps_a_galaxy_by_its_good_modality_and_says_what_was_left_out(tmp_path):

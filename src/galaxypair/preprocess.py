@@ -15,6 +15,9 @@ from galaxypair.runtime import Progress
 
 logger = logging.getLogger(__name__)
 
+NEGATIVE_SIGMA = -10.0  # a mean flux this far below zero is a fault of the file, not noise
+TARGET_PX = 12  # 3 arcsec around the target
+
 
 @dataclass(frozen=True)
 class Cuts:
@@ -65,6 +68,26 @@ def central(images: np.ndarray, side_px: int) -> np.ndarray:
     return images[:, top : top + side_px, left : left + side_px]
 
 
+def significance(values: np.ndarray, data: np.ndarray) -> np.ndarray:
+    """Mean of each row in units of its error; the noise is taken from differences of neighbours.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, length), float32
+    data : ndarray of shape (n, length), bool
+        Where there are data.
+
+    Returns
+    -------
+    ndarray of shape (n,), float32
+        0 where there are no data. Structure raises the noise, so that it is on the safe side.
+    """
+    n = data.sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        noise = np.sqrt(np.mean(np.diff(values, axis=1) ** 2, axis=1) / 2)
+        return np.nan_to_num((values * data).sum(1) / np.sqrt(n) / noise, posinf=0, neginf=0)
+
+
 def image_reasons(images: np.ndarray, cuts: Cuts) -> np.ndarray:
     """Say what is wrong with each cutout.
 
@@ -81,9 +104,12 @@ def image_reasons(images: np.ndarray, cuts: Cuts) -> np.ndarray:
     core = central(images, cuts.core_px)
     finite = np.isfinite(images).reshape(len(images), -1)
     bad = (core == 0).any(3).mean((1, 2))  # a pixel is bad if some band has no data
+    # the target itself, by band: the sky around it may well be a little below zero
+    target = np.moveaxis(central(images, TARGET_PX), 3, 1).reshape(len(images) * 3, -1)
+    negative = (significance(target, target != 0).reshape(-1, 3) < NEGATIVE_SIGMA).all(1)
     return np.select(
-        [~finite.any(1), ~finite.all(1), bad > cuts.max_bad_pixel_fraction],
-        ["image_absent", "image_not_finite", "image_bad_pixels"],
+        [~finite.any(1), ~finite.all(1), bad > cuts.max_bad_pixel_fraction, negative],
+        ["image_absent", "image_not_finite", "image_bad_pixels", "image_negative"],
         "",
     )
 
@@ -103,9 +129,16 @@ def spectrum_reasons(spectra: np.ndarray, cuts: Cuts) -> np.ndarray:
     """
     finite = np.isfinite(spectra)
     bad = (spectra == 0).mean(1)
+    negative = significance(spectra, spectra != 0) < NEGATIVE_SIGMA
     return np.select(
-        [~finite.any(1), ~finite.all(1), bad == 1, bad > cuts.max_bad_wavelength_fraction],
-        ["spectrum_absent", "spectrum_not_finite", "spectrum_all_zero", "spectrum_bad_pixels"],
+        [~finite.any(1), ~finite.all(1), bad == 1, bad > cuts.max_bad_wavelength_fraction, negative],
+        [
+            "spectrum_absent",
+            "spectrum_not_finite",
+            "spectrum_all_zero",
+            "spectrum_bad_pixels",
+            "spectrum_negative",
+        ],
         "",
     )
 

@@ -62,8 +62,10 @@ REASONS = (
     "image_not_finite",
     "spectrum_not_finite",
     "image_bad_pixels",
+    "image_negative",
     "spectrum_all_zero",
     "spectrum_bad_pixels",
+    "spectrum_negative",
     "z_missing",
     "z_out_of_range",
     # ingest
