@@ -150,7 +150,7 @@ def properties(clusters: pd.DataFrame, catalogue: pd.DataFrame, space: str) -> F
         grid[i, 0].set_ylabel(
             f"{name}", rotation=0, ha="right", va="center", fontweight="bold", color=colour(name)
         )
-    figure.supylabel("cluster (share of its galaxies per bin)", fontsize=8)
+    figure.supylabel("share of the cluster", fontsize=8)
     return figure
 
 
