@@ -156,7 +156,7 @@ def test_page_orders_figures_by_section(tmp_path, settings, tables):
 
 def test_page_gives_the_command_of_each_figure(tmp_path, settings, tables):
     default = page(tmp_path, settings, tables, ("ledger",))
-    assert f"<pre>snakemake --cores 1 {tmp_path}/ledger.pdf</pre>" in default
+    assert f"<pre>snakemake --cores 1 --force {tmp_path}/ledger.pdf</pre>" in default
     other = page(tmp_path, settings, tables, ("ledger",), Path("results/x/settings.yaml"))
     assert "ledger.pdf --configfile results/x/settings.yaml</pre>" in other
 

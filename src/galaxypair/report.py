@@ -161,7 +161,7 @@ def redraw_command(target: Path, settings_file: Path | None) -> str:
     -------
     str
     """
-    command = f"snakemake --cores 1 {target}"
+    command = f"snakemake --cores 1 --force {target}"  # also if the file is there and up to date
     return command if settings_file is None else f"{command} --configfile {settings_file}"
 
 
