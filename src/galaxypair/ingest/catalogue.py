@@ -120,13 +120,21 @@ def find_file(folder: Path, name: str) -> Path:
     """
     home = folder.resolve()
     path = folder / name
-    if Path(name).is_absolute() or not path.resolve().is_relative_to(home):
+    try:
+        inside = not Path(name).is_absolute() and path.resolve().is_relative_to(home)
+        found = path.is_file()
+    except (OSError, RuntimeError, ValueError) as err:  # a name too long, a circle of links, a NUL byte
+        raise Rejected(
+            "file_missing",
+            f"{name[:80]!r} cannot be a file's name ({getattr(err, 'strerror', None) or err}).",
+        ) from err
+    if not inside:
         raise Rejected(
             "file_outside_catalogue_folder",
             f"{name} is not inside the catalogue's folder; move or copy the file there, or the catalogue "
             "to a folder above both.",
         )
-    if not path.is_file():
+    if not found:
         raise Rejected("file_missing", f"{name}: no such file beside the catalogue.")
     return path
 
@@ -192,6 +200,11 @@ def _read_text(path: Path) -> pd.DataFrame:
     if len(rows) < 2:
         raise DataError(f"`{path}`: holds no galaxy (expected a header line and one row for each).")
     header = [name.strip().lower() for name in rows[0]]
+    if len(header) == 1:
+        raise DataError(
+            f"`{path}`: the first line is `{rows[0][0][:80]}`, expected names of columns with commas between "
+            "them. Save the table as CSV with a comma as separator, without lines above the names."
+        )
     uneven = [i for i, row in enumerate(rows) if len(row) != len(header)]
     if uneven:
         raise DataError(
