@@ -48,6 +48,7 @@ def test_given_targetid_wins_over_the_id(tmp_path):
         ({"ra": ""}, "ra, dec are nan"),
         ({"dec": "91"}, "ra, dec are 150.0, 91.0"),
         ({"z": "abc"}, "z is `abc`, no number"),
+        ({"targetid": "3.9627e16"}, "targetid is `3.9627e16`, no whole number"),  # a rounded one
         ({"z": "inf"}, "z is `inf`"),
         ({"pixel_scale_arcsec": "-0.1"}, "must be above 0"),
         ({"spectrum_medium": "water"}, "write vacuum or air"),

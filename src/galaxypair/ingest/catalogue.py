@@ -50,7 +50,7 @@ def read_catalogue(path: Path) -> pd.DataFrame:
         if name not in frame:
             frame[name] = ""
     frame["reason"], frame["detail"] = "", ""
-    text = {name: frame[name] for name in NUMBERS}
+    text = {name: frame[name] for name in (*NUMBERS, "targetid")}
     for name in NUMBERS:
         frame[name] = pd.to_numeric(frame[name], errors="coerce").astype(float)
     given = pd.Series([_given_targetid(row) for row in frame["targetid"]], frame.index, dtype=object)
@@ -253,6 +253,8 @@ def _faults(frame: pd.DataFrame, text: dict[str, pd.Series]) -> list[tuple[int, 
             detail = f"{bad} is `{text[bad][row.Index]}`, no number" + (
                 " in degrees." if bad[0] in "rd" else "."
             )
+        elif text["targetid"][row.Index] and not row.in_desi:
+            detail = f"targetid is `{text['targetid'][row.Index]}`, no whole number of 64 bits."
         elif not (-180 <= row.ra <= 360 and -90 <= row.dec <= 90):
             detail = f"ra, dec are {row.ra}, {row.dec} (needed: 0...360 and -90...90 degrees)."
         elif row.pixel_scale_arcsec <= 0:
