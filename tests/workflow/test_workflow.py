@@ -73,7 +73,7 @@ def test_profile_names_rules_that_exist(snakemake):
         ("train={epocs: 3}", "unknown key `epocs` in `train`; did you mean `epochs`?"),
         ("epochs=3", "unknown key `epochs`; did you mean `train.epochs`?"),
         ("source=sky", "`source` is 'sky'; choose one of: simulate, ingest, download."),
-        ("umap={n_neighbors: few}", "`umap.n_neighbors`: 'few' is not of type 'integer'."),
+        ("umap={n_neighbors: few}", "`umap.n_neighbors` is 'few', expected a whole number."),
     ],
 )
 def test_wrong_setting_is_explained_without_a_traceback(snakemake, setting, message):
