@@ -88,6 +88,14 @@ def test_number_in_a_section_can_be_set_on_the_command_line(snakemake):
     assert done.returncode == 0, done.stdout
 
 
+def test_another_runs_model_serves_on_a_whole_survey(snakemake):
+    done = snakemake("-n", "--config", "run=other", "model={from_run: demo}")
+    assert done.returncode == 0, done.stdout
+    assert "results/other/metrics/zeroshot.csv" in done.stdout
+    for rule in ("train", "predict", "figure_training_curves"):
+        assert not re.search(rf"^{rule} +\d", done.stdout, re.MULTILINE), rule
+
+
 def test_missing_config_is_named(snakemake, project):
     (project / "config" / "config.yaml").unlink()
     done = snakemake("-n")
