@@ -6,7 +6,9 @@ rule report:
         zeroshot=[] if predicts() else "results/{run}/metrics/zeroshot.csv",
         retrieval=[] if predicts() else "results/{run}/metrics/retrieval.csv",
         losses=[] if predicts() else "results/{run}/crossmatch/losses.csv",
-        predictions="results/{run}/metrics/predictions_metrics.csv" if predicts() else [],
+        predictions=(
+            "results/{run}/metrics/predictions_metrics.csv" if predicts() else []
+        ),
         code=code("report", "report_tables"),
     output:
         html="results/{run}/report.html",
