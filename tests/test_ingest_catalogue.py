@@ -48,6 +48,7 @@ def test_given_targetid_wins_over_the_id(tmp_path):
         ({"ra": ""}, "ra, dec are nan"),
         ({"dec": "91"}, "ra, dec are 150.0, 91.0"),
         ({"z": "abc"}, "z is `abc`, no number"),
+        ({"targetid": "3.9627e16"}, "targetid is `3.9627e16`, no whole number"),  # a rounded one
         ({"z": "inf"}, "z is `inf`"),
         ({"pixel_scale_arcsec": "-0.1"}, "must be above 0"),
         ({"spectrum_medium": "water"}, "write vacuum or air"),
@@ -84,9 +85,10 @@ def test_first_good_row_of_an_id_counts_if_an_earlier_one_is_invalid(tmp_path):
     [
         ("id,ra,image\n1,2,a\n", "lacks the column dec"),
         ("id,ra,dec\n1,2,3\n", "lacks the column image or spectrum"),
-        ("id;ra;dec;image\n1;2;3;a\n", r"found id;ra;dec;image"),
         ("id,ra,dec,image\n", "holds no galaxy"),
         ("", "holds no galaxy"),
+        ("id;ra;dec;image\n7;150;2;a.fits\n", r"first line is `id;ra;dec;image`, expected names .* commas"),
+        ("# mine\nid,ra,dec,image\n7,150,2,a.fits\n", "without lines above the names"),
         ("id,ra,dec,image,z,Z\n1,2,3,a,1,1\n", "column `z` stands twice"),
         ("id,ra,dec,image,reason\n1,2,3,a,b\n", "`reason` is written by the workflow"),
         ("id,ra,dec,image\n1,2,3,a\n1,2,3,a,5\n", "row 2 has 5 values, the header has 4"),
@@ -141,6 +143,13 @@ def test_links_within_the_folder_and_a_linked_home_are_fine(tmp_path):
         find_file(tmp_path / "home", "none.fits")
     with pytest.raises(Rejected, match="sub: no such file"):
         find_file(tmp_path / "home", "sub")
+
+
+@pytest.mark.parametrize("name", ["a\0.fits", "x" * 300 + ".fits", "circle/a.fits"])
+def test_name_that_no_file_can_have_costs_one_galaxy(tmp_path, name):
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(Rejected, match=r"file_missing: '.*' cannot be a file's name"):
+        find_file(tmp_path, name)
 
 
 def test_provabgs_has_published_names_and_no_column_that_nobody_has(tmp_path):

@@ -1,6 +1,7 @@
 """Checking of the configuration: unknown keys are refused with the nearest known one."""
 
 import difflib
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,16 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from galaxypair.errors import ConfigError
+
+KINDS = {  # of JSON schema, in words
+    "object": "a section, `{key: value, ...}`",
+    "array": "a list, `[a, b, ...]`",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "text",
+    "null": "null",
+}
 
 
 def load_schema(path: Path) -> dict:
@@ -29,7 +40,8 @@ def load_schema(path: Path) -> dict:
 def typed(value: Any, schema: dict) -> Any:
     """Give text the type that the schema asks for, where it can be read as such.
 
-    `--config train='{epochs: 3}'` hands over the text "3", and YAML reads 2e-3 as text.
+    `--config train='{epochs: 3}'` hands over the text "3", YAML reads 2e-3 as text, and a run may be
+    called 2024.
 
     Parameters
     ----------
@@ -49,6 +61,8 @@ def typed(value: Any, schema: dict) -> Any:
     if isinstance(value, list):
         return [typed(item, schema.get("items", {})) for item in value]
     kinds = schema.get("type", "string")
+    if type(value) is int and "string" in kinds:
+        return str(value)
     return _read(value, kinds) if isinstance(value, str) and kinds != "string" else value
 
 
@@ -80,7 +94,8 @@ def check(config: dict, schema: dict) -> None:
         Naming each offending key, what was expected and, for an unknown key, the nearest known.
     """
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(e.absolute_path))
-    lines = [line for error in errors for line in _explain(error, schema)] or _contradictions(config)
+    lines = [line for error in errors for line in _explain(error, schema)] + _not_finite(config)
+    lines = lines or _contradictions(config)
     if lines:
         raise ConfigError(
             "The configuration cannot be used:\n  "
@@ -102,11 +117,27 @@ def _explain(error: ValidationError, root: dict) -> list[str]:
         missing = [key for key in error.validator_value if key not in error.instance]
         return [f"{name} lacks the key `{key}`." for key in missing]
     hint = error.schema.get("description")
-    return [f"{name}: {error.message}." + (f" It means: {hint}." if hint else "")]
+    meaning = f" It means: {hint}." if hint else ""
+    if error.validator == "type":
+        kinds = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+        found = "null" if error.instance is None else repr(error.instance)
+        return [f"{name} is {found}, expected {' or '.join(KINDS[kind] for kind in kinds)}.{meaning}"]
+    if error.validator == "pattern":
+        return [f"{name} is {error.instance!r}, which is not allowed.{meaning}"]
+    return [f"{name}: {error.message}.{meaning}"]
+
+
+def _not_finite(part: Any, where: str = "") -> list[str]:
+    """NaN and infinity, which pass every bound of the schema or no comparison at all."""
+    if isinstance(part, dict):
+        return [line for key, value in part.items() for line in _not_finite(value, f"{where}.{key}")]
+    if isinstance(part, float) and not math.isfinite(part):
+        return [f"`{where[1:]}` is {part}; write a finite number."]
+    return []
 
 
 def _contradictions(config: dict) -> list[str]:
-    cuts, model = config["preprocess"], config["model"]
+    cuts, split, model = config["preprocess"], config["split"], config["model"]
     lines = []
     if cuts["core_px"] > cuts["crop_px"]:
         lines.append(
@@ -123,6 +154,14 @@ def _contradictions(config: dict) -> list[str]:
             f"`preprocess.z_min` is {cuts['z_min']}, not below `preprocess.z_max` of {cuts['z_max']}; "
             "no galaxy can pass."
         )
+    if split["train_fraction"] == 1:
+        lines.append("`split.train_fraction` is 1, which leaves no test galaxies; choose less.")
+    for key in ("train_fraction", "val_fraction"):
+        if model["from_run"] is None and split[key] == 0:
+            lines.append(
+                f"`split.{key}` is 0, but a model is to be trained; choose more, or name a trained run in "
+                "`model.from_run`."
+            )
     if model["from_run"] == config["run"]:
         lines.append(
             f"`model.from_run` is this run itself ({config['run']}); name another run's, or null to train."

@@ -73,7 +73,7 @@ def test_profile_names_rules_that_exist(snakemake):
         ("train={epocs: 3}", "unknown key `epocs` in `train`; did you mean `epochs`?"),
         ("epochs=3", "unknown key `epochs`; did you mean `train.epochs`?"),
         ("source=sky", "`source` is 'sky'; choose one of: simulate, ingest, download."),
-        ("umap={n_neighbors: few}", "`umap.n_neighbors`: 'few' is not of type 'integer'."),
+        ("umap={n_neighbors: few}", "`umap.n_neighbors` is 'few', expected a whole number."),
     ],
 )
 def test_wrong_setting_is_explained_without_a_traceback(snakemake, setting, message):
@@ -86,6 +86,14 @@ def test_wrong_setting_is_explained_without_a_traceback(snakemake, setting, mess
 def test_number_in_a_section_can_be_set_on_the_command_line(snakemake):
     done = snakemake("-n", "--config", "train={epochs: 3, learning_rate: 2e-3}")
     assert done.returncode == 0, done.stdout
+
+
+def test_another_runs_model_serves_on_a_whole_survey(snakemake):
+    done = snakemake("-n", "--config", "run=other", "model={from_run: demo}")
+    assert done.returncode == 0, done.stdout
+    assert "results/other/metrics/zeroshot.csv" in done.stdout
+    for rule in ("train", "predict", "figure_training_curves"):
+        assert not re.search(rf"^{rule} +\d", done.stdout, re.MULTILINE), rule
 
 
 def test_missing_config_is_named(snakemake, project):

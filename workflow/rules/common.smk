@@ -52,12 +52,16 @@ def model_file(name):
     return path if config["model"]["from_run"] is None else existing(path)
 
 
+def predicts():
+    """Whether the run predicts the user's own galaxies from another run's, or evaluates its own survey."""
+    return config["model"]["from_run"] is not None and config["source"] == "ingest"
+
+
 def targets():
     """What plain `snakemake` makes."""
-    borrowed = config["model"]["from_run"] is not None
     goals = (
         ["metrics/predictions.csv", "report.html"]
-        if borrowed
+        if predicts()
         else ["report.html", "embeddings/val.parquet"]
     )
     return [f"results/{config['run']}/{goal}" for goal in goals]
@@ -70,11 +74,11 @@ def captions():
 
 
 def report_figures():
-    """Figures that the report shows: those of a trained run, or of predictions alone.
+    """Figures that the report shows: those of an evaluated survey, or of predictions alone.
 
     Any further property has its own on demand: figures/zeroshot_{column}.pdf, umap_{column}.pdf.
     """
-    if config["model"]["from_run"] is not None:
+    if predicts():
         names = ["ledger", "predictions"]
     else:
         names = [
@@ -102,4 +106,6 @@ def report_figures():
             "cluster_properties_spectrum",
             "cluster_properties_both",
         ]
+    if config["model"]["from_run"] is not None:
+        names = [name for name in names if name != "training_curves"]
     return [f"results/{config['run']}/figures/{name}.png" for name in names]

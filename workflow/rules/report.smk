@@ -1,15 +1,14 @@
-TRAINED = config["model"]["from_run"] is None
-
-
 rule report:
     input:
         figures=report_figures(),
         captions=captions(),
         ledger="results/{run}/dataset/ledger.parquet",
-        zeroshot="results/{run}/metrics/zeroshot.csv" if TRAINED else [],
-        retrieval="results/{run}/metrics/retrieval.csv" if TRAINED else [],
-        losses="results/{run}/crossmatch/losses.csv" if TRAINED else [],
-        predictions=[] if TRAINED else "results/{run}/metrics/predictions_metrics.csv",
+        zeroshot=[] if predicts() else "results/{run}/metrics/zeroshot.csv",
+        retrieval=[] if predicts() else "results/{run}/metrics/retrieval.csv",
+        losses=[] if predicts() else "results/{run}/crossmatch/losses.csv",
+        predictions=(
+            "results/{run}/metrics/predictions_metrics.csv" if predicts() else []
+        ),
         code=code("report", "report_tables"),
     output:
         html="results/{run}/report.html",

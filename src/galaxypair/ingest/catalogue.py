@@ -50,7 +50,7 @@ def read_catalogue(path: Path) -> pd.DataFrame:
         if name not in frame:
             frame[name] = ""
     frame["reason"], frame["detail"] = "", ""
-    text = {name: frame[name] for name in NUMBERS}
+    text = {name: frame[name] for name in (*NUMBERS, "targetid")}
     for name in NUMBERS:
         frame[name] = pd.to_numeric(frame[name], errors="coerce").astype(float)
     given = pd.Series([_given_targetid(row) for row in frame["targetid"]], frame.index, dtype=object)
@@ -120,13 +120,21 @@ def find_file(folder: Path, name: str) -> Path:
     """
     home = folder.resolve()
     path = folder / name
-    if Path(name).is_absolute() or not path.resolve().is_relative_to(home):
+    try:
+        inside = not Path(name).is_absolute() and path.resolve().is_relative_to(home)
+        found = path.is_file()
+    except (OSError, RuntimeError, ValueError) as err:  # a name too long, a circle of links, a NUL byte
+        raise Rejected(
+            "file_missing",
+            f"{name[:80]!r} cannot be a file's name ({getattr(err, 'strerror', None) or err}).",
+        ) from err
+    if not inside:
         raise Rejected(
             "file_outside_catalogue_folder",
             f"{name} is not inside the catalogue's folder; move or copy the file there, or the catalogue "
             "to a folder above both.",
         )
-    if not path.is_file():
+    if not found:
         raise Rejected("file_missing", f"{name}: no such file beside the catalogue.")
     return path
 
@@ -192,6 +200,11 @@ def _read_text(path: Path) -> pd.DataFrame:
     if len(rows) < 2:
         raise DataError(f"`{path}`: holds no galaxy (expected a header line and one row for each).")
     header = [name.strip().lower() for name in rows[0]]
+    if len(header) == 1:
+        raise DataError(
+            f"`{path}`: the first line is `{rows[0][0][:80]}`, expected names of columns with commas between "
+            "them. Save the table as CSV with a comma as separator, without lines above the names."
+        )
     uneven = [i for i, row in enumerate(rows) if len(row) != len(header)]
     if uneven:
         raise DataError(
@@ -240,6 +253,8 @@ def _faults(frame: pd.DataFrame, text: dict[str, pd.Series]) -> list[tuple[int, 
             detail = f"{bad} is `{text[bad][row.Index]}`, no number" + (
                 " in degrees." if bad[0] in "rd" else "."
             )
+        elif text["targetid"][row.Index] and not row.in_desi:
+            detail = f"targetid is `{text['targetid'][row.Index]}`, no whole number of 64 bits."
         elif not (-180 <= row.ra <= 360 and -90 <= row.dec <= 90):
             detail = f"ra, dec are {row.ra}, {row.dec} (needed: 0...360 and -90...90 degrees)."
         elif row.pixel_scale_arcsec <= 0:
