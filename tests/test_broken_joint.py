@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from factories import make_joint
 
-from galaxypair import io
+from galaxypair import io, tables
 from galaxypair.errors import DataError
 
 
@@ -79,6 +79,21 @@ def test_empty_hdf5_file(tmp_path):
     h5py.File(tmp_path / "a.h5", "w").close()
     with pytest.raises(DataError, match=r"no groups .* \(found nothing\)"):
         io.check_joint(tmp_path / "a.h5")
+
+
+def test_file_without_a_galaxy(joint):
+    for group in ("0", "1"):
+        for name, (shape, dtype) in tables.JOINT_DATASETS.items():
+            replace(joint, f"{group}/{name}", np.zeros((0, *shape), dtype))
+    with pytest.raises(DataError, match="groups hold no galaxy at all"):
+        io.check_joint(joint)
+
+
+def test_group_without_a_galaxy_is_passed_over(joint):
+    for name, (shape, dtype) in tables.JOINT_DATASETS.items():
+        replace(joint, f"0/{name}", np.zeros((0, *shape), dtype))
+    assert io.check_joint(joint) == {"0": 0, "1": 4}
+    assert sum(len(block.targetid) for block in io.iter_joint(joint)) == 4
 
 
 def test_dataset_in_place_of_a_group(joint):

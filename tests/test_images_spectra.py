@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from galaxypair import images, spectra, tables
+from galaxypair.errors import ConfigError
 
 
 def generator(seed=0):
@@ -32,6 +33,13 @@ def test_center_crop_keeps_the_centre():
     x = torch.zeros(1, 3, 112, 112)
     x[..., 56, 56] = 1
     assert images.center_crop(x, 96)[..., 48, 48].eq(1).all()
+
+
+def test_images_smaller_than_the_models_crop_are_refused():
+    with pytest.raises(
+        ConfigError, match=r"Images of 64 pixels, .* central 96. Set `preprocess.crop_px` to 96"
+    ):
+        images.center_crop(torch.zeros(1, 3, 64, 64), 96)
 
 
 def test_box_mean_is_the_weighted_running_mean():

@@ -158,6 +158,45 @@ def test_provabgs_without_targetid_is_refused(tmp_path):
         io.read_provabgs(tmp_path / "a.h5")
 
 
+def test_provabgs_without_a_column_that_is_needed_is_refused(tmp_path):
+    io.write_provabgs(tmp_path / "a.h5", {"TARGETID": np.arange(3), "RA": np.zeros(3)})
+    with pytest.raises(DataError, match=r"no column DEC \(found TARGETID, RA\).*check `download.provabgs`"):
+        io.read_provabgs(tmp_path / "a.h5", needed=("TARGETID", "RA", "DEC"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"TARGETID": np.array([b"1", b"2"])}, r"column TARGETID is \|S1, expected integers"),
+        ({"TARGETID": np.array([4e16, 5e16])}, r"column TARGETID is float64, expected integers"),
+        ({"TARGETID": np.arange(2), "RA": np.array([b"1", b"2"])}, r"column RA is \|S1, expected numbers"),
+        ({"TARGETID": np.arange(2), "RA": np.ones((2, 2))}, r"column RA is .*, expected numbers"),
+        (
+            {"TARGETID": np.arange(2), "RA": np.ones(2), "ra": np.ones(2)},
+            r"columns RA, ra are one once names",
+        ),
+    ],
+)
+def test_provabgs_with_columns_of_another_kind_is_refused(tmp_path, columns, message):
+    io.write_provabgs(tmp_path / "a.h5", columns)
+    with pytest.raises(DataError, match=message):
+        io.read_provabgs(tmp_path / "a.h5", needed=[name for name in columns if name != "ra"])
+
+
+def test_provabgs_that_is_a_group_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_group(tables.PROVABGS_GROUP)
+    with pytest.raises(DataError, match="no dataset `__astropy_table__`"):
+        io.read_provabgs(tmp_path / "a.h5")
+
+
+def test_provabgs_positions_off_the_sky_are_unknown(tmp_path):
+    columns = {"TARGETID": np.arange(4), "RA": [1, -999, 2.0, np.nan], "DEC": [1, 2, -999.0, 3]}
+    io.write_provabgs(tmp_path / "a.h5", {name: np.array(values) for name, values in columns.items()})
+    frame = io.read_provabgs(tmp_path / "a.h5")
+    assert frame["ra"].notna().tolist() == frame["dec"].notna().tolist() == [True, False, False, False]
+
+
 # --- shards --------------------------------------------------------------------------------------
 
 

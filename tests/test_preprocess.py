@@ -97,6 +97,14 @@ def test_shards_hold_the_kept_galaxies_in_order_with_their_own_data(tmp_path):
     np.testing.assert_array_equal(image, original[44:108, 44:108])
 
 
+def test_values_that_would_overflow_in_the_encoders_are_not_finite():
+    images = np.ones((2, 152, 152, 3), np.float32)
+    spectra = np.ones((2, 7781), np.float32)
+    images[1, 76, 76, 0], spectra[1, 5] = 1e30, -1e30
+    assert preprocess.image_reasons(images, CUTS).tolist() == ["", "image_not_finite"]
+    assert preprocess.spectrum_reasons(spectra, CUTS).tolist() == ["", "spectrum_not_finite"]
+
+
 def test_noise_around_zero_is_not_negative_flux():
     noise = np.random.default_rng(3).normal(0, 1, (300, 7781)).astype(np.float32)
     noise[:, :3000] *= 10  # as in the blue

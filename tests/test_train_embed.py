@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from factories import make_joint
+from factories import make_dataset, make_joint
 from test_model import SETTINGS
 from test_preprocess import CUTS
 
@@ -101,6 +101,40 @@ def test_second_process_on_one_training_is_refused(tmp_path):
 def test_batch_larger_than_the_train_split_is_refused(manifest, tmp_path):
     with pytest.raises(ConfigError, match=r"fewer than one batch of 500.*train\.batch_size"):
         train.fit(manifest, tmp_path, SETTINGS, {**TRAIN, "batch_size": 500}, threads=1)
+
+
+def test_val_split_of_one_galaxy_is_refused(tmp_path):
+    split = np.array(["train"] * 6 + ["val"])
+    made = io.read_manifest(make_dataset(tmp_path, np.arange(7), np.full(7, 0.1), split))
+    with pytest.raises(DataError, match=r"The val split has 1 galaxies .* Raise `split.val_fraction`"):
+        train.fit(made, tmp_path, SETTINGS, {**TRAIN, "batch_size": 2}, threads=1)
+
+
+def test_diverging_training_stops_with_the_key_to_lower(manifest, tmp_path):
+    with pytest.raises(ConfigError, match=r"no longer a number after epoch 1 .* Lower `train.learning_rate`"):
+        train.fit(manifest, tmp_path, SETTINGS, {**TRAIN, "learning_rate": 1e30}, threads=1)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"garbage", b"PK\3\4 cut short"])
+def test_damaged_checkpoint_names_the_folder_to_remove(manifest, tmp_path, garbage):
+    (tmp_path / "last.ckpt").write_bytes(garbage)
+    with pytest.raises(DataError, match=r"last.ckpt`: cannot be read as a checkpoint .*`rm -r "):
+        train.fit(manifest, tmp_path, SETTINGS, TRAIN, threads=1)
+
+
+def test_gpu_that_is_not_there_is_refused(manifest, tmp_path, monkeypatch):
+    for backend in (torch.cuda, torch.backends.mps):
+        monkeypatch.setattr(backend, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=r"`train.accelerator` is gpu, but PyTorch finds none"):
+        train.fit(manifest, tmp_path, SETTINGS, {**TRAIN, "accelerator": "gpu"}, threads=1)
+
+
+def test_chance_is_that_of_the_batches_in_use(manifest, tmp_path):
+    _, rows = train.fit(manifest, tmp_path, SETTINGS, {**TRAIN, "epochs": 1, "batch_size": 16}, threads=1)
+    n_val = len(loaders.ShardDataset(manifest, "val"))
+    assert 1 < n_val < 16
+    assert rows["chance_loss"][0] == pytest.approx(np.log(16))
+    assert rows["chance_val_loss"][0] == pytest.approx(np.log(n_val))
 
 
 def test_every_epoch_sees_each_galaxy_once_in_another_order():

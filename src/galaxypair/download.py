@@ -4,11 +4,12 @@ import logging
 import os
 from pathlib import Path
 
-from galaxypair import io, tables
+from galaxypair import io
 from galaxypair.errors import DataError
 
 logger = logging.getLogger(__name__)
 
+PROVABGS_NEEDED = ("TARGETID", "RA", "DEC", "Z_HP", "PROVABGS_LOGMSTAR_BF")
 SIZES = {"joint": "60 GB", "provabgs": "3 GB"}
 
 
@@ -62,20 +63,10 @@ def check_provabgs(path: Path) -> int:
     Raises
     ------
     DataError
-        If the table or a column that is needed is missing.
+        If the table or a column that is needed is missing, or is no number.
     """
     with io.open_hdf5(path) as file:
-        if tables.PROVABGS_GROUP not in file:
-            raise DataError(
-                f"`{path}`: no dataset `{tables.PROVABGS_GROUP}` (found {', '.join(file) or 'nothing'}). "
-                "Not a PROVABGS catalogue, or an incomplete download."
-            )
-        data = file[tables.PROVABGS_GROUP]
-        needed = ("TARGETID", "RA", "DEC", "Z_HP", "PROVABGS_LOGMSTAR_BF")
-        missing = [name for name in needed if name not in (data.dtype.names or ())]
-        if missing:
-            raise DataError(f"`{path}`: lacks the columns {', '.join(missing)}. Not a PROVABGS catalogue.")
-        return len(data)
+        return len(io.provabgs_table(path, file, PROVABGS_NEEDED))
 
 
 def put_in_place(source: Path, target: Path) -> None:

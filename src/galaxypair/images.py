@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from galaxypair import tables
+from galaxypair.errors import ConfigError
 
 
 def to_channels_first(images: Tensor) -> Tensor:
@@ -31,7 +32,17 @@ def center_crop(images: Tensor, crop_px: int) -> Tensor:
     Returns
     -------
     Tensor of shape (n, 3, crop_px, crop_px)
+
+    Raises
+    ------
+    ConfigError
+        If the images are smaller.
     """
+    if min(images.shape[-2:]) < crop_px:
+        raise ConfigError(
+            f"Images of {images.shape[-1]} pixels, but the model looks at the central {crop_px}. Set "
+            f"`preprocess.crop_px` to {crop_px} or more."
+        )
     top, left = ((size - crop_px) // 2 for size in images.shape[-2:])
     return images[..., top : top + crop_px, left : left + crop_px]
 

@@ -16,6 +16,7 @@ from galaxypair.runtime import Progress
 logger = logging.getLogger(__name__)
 
 NEGATIVE_SIGMA = -10.0  # a mean flux this far below zero is a fault of the file, not noise
+LARGEST = 1e12  # values above it are no flux, and overflow in the encoders
 TARGET_PX = 12  # 3 arcsec around the target
 
 
@@ -83,7 +84,7 @@ def significance(values: np.ndarray, data: np.ndarray) -> np.ndarray:
         0 where there are no data. Structure raises the noise, so that it is on the safe side.
     """
     n = data.sum(1)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         noise = np.sqrt(np.mean(np.diff(values, axis=1) ** 2, axis=1) / 2)
         return np.nan_to_num((values * data).sum(1) / np.sqrt(n) / noise, posinf=0, neginf=0)
 
@@ -103,12 +104,13 @@ def image_reasons(images: np.ndarray, cuts: Cuts) -> np.ndarray:
     """
     core = central(images, cuts.core_px)
     finite = np.isfinite(images).reshape(len(images), -1)
+    sane = (np.abs(images) < LARGEST).reshape(len(images), -1).all(1)
     bad = (core == 0).any(3).mean((1, 2))  # a pixel is bad if some band has no data
     # the target itself, by band: the sky around it may well be a little below zero
     target = np.moveaxis(central(images, TARGET_PX), 3, 1).reshape(len(images) * 3, -1)
     negative = (significance(target, target != 0).reshape(-1, 3) < NEGATIVE_SIGMA).all(1)
     return np.select(
-        [~finite.any(1), ~finite.all(1), bad > cuts.max_bad_pixel_fraction, negative],
+        [~finite.any(1), ~sane, bad > cuts.max_bad_pixel_fraction, negative],
         ["image_absent", "image_not_finite", "image_bad_pixels", "image_negative"],
         "",
     )
@@ -128,10 +130,11 @@ def spectrum_reasons(spectra: np.ndarray, cuts: Cuts) -> np.ndarray:
         "" where nothing is, else one of `tables.REASONS`.
     """
     finite = np.isfinite(spectra)
+    sane = (np.abs(spectra) < LARGEST).all(1)
     bad = (spectra == 0).mean(1)
     negative = significance(spectra, spectra != 0) < NEGATIVE_SIGMA
     return np.select(
-        [~finite.any(1), ~finite.all(1), bad == 1, bad > cuts.max_bad_wavelength_fraction, negative],
+        [~finite.any(1), ~sane, bad == 1, bad > cuts.max_bad_wavelength_fraction, negative],
         [
             "spectrum_absent",
             "spectrum_not_finite",

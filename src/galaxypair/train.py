@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import logging
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,12 +85,13 @@ class History(Callback):
 
     Parameters
     ----------
-    batch_size : int
+    batch_size, val_batch : int
+        Galaxies contrasted with each other in training and in validation.
     """
 
-    def __init__(self, batch_size: int) -> None:
+    def __init__(self, batch_size: int, val_batch: int) -> None:
         self.rows: list[dict[str, float]] = []
-        self._batch_size = batch_size
+        self._batch_size, self._val_batch = batch_size, val_batch
         self._progress: Progress | None = None
 
     def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
@@ -102,7 +104,7 @@ class History(Callback):
         self._progress.update(self._batch_size)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Note the epoch."""
+        """Note the epoch; stop if there is nothing left to train."""
         metrics = trainer.callback_metrics
         row = {
             "epoch": trainer.current_epoch + 1,
@@ -110,15 +112,22 @@ class History(Callback):
             "val_loss": float(metrics["val_loss"]),
             "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
             "chance_loss": float(np.log(self._batch_size)),
+            "chance_val_loss": float(np.log(self._val_batch)),
         }
         self.rows.append(row)
+        if not np.isfinite([row["train_loss"], row["val_loss"]]).all():
+            raise ConfigError(
+                f"The loss is no longer a number after epoch {row['epoch']} ({row['train_loss']} train, "
+                f"{row['val_loss']} validation): the training diverged. Lower `train.learning_rate`."
+            )
         logger.info(
-            "epoch %d of %d: loss %.3f train, %.3f val (chance %.3f)",
+            "epoch %d of %d: loss %.3f train (chance %.3f), %.3f val (chance %.3f)",
             row["epoch"],
             trainer.max_epochs,
             row["train_loss"],
-            row["val_loss"],
             row["chance_loss"],
+            row["val_loss"],
+            row["chance_val_loss"],
         )
 
     def state_dict(self) -> dict:
@@ -199,15 +208,16 @@ def fit(
     -------
     best : model.PairModel
     history : pandas.DataFrame
-        Columns epoch, train_loss, val_loss, learning_rate, chance_loss.
+        Columns epoch, train_loss, val_loss, learning_rate, chance_loss, chance_val_loss.
 
     Raises
     ------
     ConfigError
-        If the train split is smaller than a batch.
+        If the train split is smaller than a batch, there is no GPU to be had, or the loss diverges.
     DataError
-        If the val split is empty.
+        If the val split is too small, or a checkpoint cannot be read.
     """
+    _check_gpu(settings["accelerator"])
     torch.set_num_threads(threads)
     train, val = (loaders.ShardDataset(manifest, split) for split in ("train", "val"))
     _check_sizes(len(train), len(val), settings["batch_size"])
@@ -218,7 +228,7 @@ def fit(
     val_batch = min(settings["batch_size"], len(val))
     val_loader = loaders.loader(val, val_batch, seed=None, workers=workers)
     task = ContrastiveTask(model_settings, settings, len(train_loader))
-    history = History(settings["batch_size"])
+    history = History(settings["batch_size"], val_batch)
     checkpoints = ModelCheckpoint(
         folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False
     )
@@ -234,13 +244,33 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    last = folder / "last.ckpt"
-    if last.exists():
-        logger.info("resuming from `%s`", last)
-    trainer.fit(task, train_loader, val_loader, ckpt_path=last if last.exists() else None, weights_only=True)
+    trainer.fit(task, train_loader, val_loader, ckpt_path=_resume_point(folder), weights_only=True)
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
     task.load_state_dict(best["state_dict"])
     return task.model.eval(), pd.DataFrame(history.rows)
+
+
+def _resume_point(folder: Path) -> Path | None:
+    last = folder / "last.ckpt"
+    if not last.exists():
+        return None
+    try:
+        torch.load(last, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as err:
+        raise DataError(
+            f"`{last}`: cannot be read as a checkpoint ({type(err).__name__}). It is damaged: remove the "
+            f"folder to train from the start (`rm -r {folder}`), then run the same command again."
+        ) from err
+    logger.info("resuming from `%s`", last)
+    return last
+
+
+def _check_gpu(accelerator: str) -> None:
+    if accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise ConfigError(
+            "`train.accelerator` is gpu, but PyTorch finds none on this machine. Choose auto or cpu, or "
+            "install a build of PyTorch for your GPU."
+        )
 
 
 def _check_sizes(n_train: int, n_val: int, batch_size: int) -> None:
@@ -249,8 +279,11 @@ def _check_sizes(n_train: int, n_val: int, batch_size: int) -> None:
             f"The train split has {n_train} galaxies with both modalities, fewer than one batch of "
             f"{batch_size}. Lower `train.batch_size` or take more galaxies."
         )
-    if n_val == 0:
-        raise DataError("The val split is empty, so no epoch can be chosen. Raise `split.val_fraction`.")
+    if n_val < 2:
+        raise DataError(
+            f"The val split has {n_val} galaxies with both modalities, so no epoch can be chosen (needed: "
+            "two, better a hundred). Raise `split.val_fraction` or take more galaxies."
+        )
 
 
 def card(config: dict, history: pd.DataFrame) -> str:
@@ -281,7 +314,7 @@ def card(config: dict, history: pd.DataFrame) -> str:
         f"DESI spectra in {config['model']['embedding_dim']} dimensions, trained by symmetric InfoNCE.\n\n"
         f"- Survey: `{source}`; galaxies: {sizes}\n"
         f"- Best epoch {int(best['epoch'])} of {len(history)}: validation loss {best['val_loss']:.3f} "
-        f"(chance {best['chance_loss']:.3f}), seed {config['train']['seed']}\n"
+        f"(chance {best['chance_val_loss']:.3f}), seed {config['train']['seed']}\n"
         '- Input: images in nanomaggies per 0.262" pixel; spectra in 1e-17 erg / s / cm2 / Angstrom on '
         "7,781 bins, 3600-9824 Angstrom (vacuum), exactly 0 where there is no data\n"
         "- Load with `galaxypair.model.load(folder)`; weights are safetensors, settings in `config.json`\n"

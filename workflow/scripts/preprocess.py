@@ -15,7 +15,7 @@ def run(
     joint: Path, provabgs: Path, catalogue: Path | None, manifest: Path, ledger: Path, cuts: dict, split: dict
 ) -> None:
     limits = preprocess.Cuts(**cuts)
-    sky = io.read_provabgs(provabgs)
+    sky = io.read_provabgs(provabgs, needed=("TARGETID", "RA", "DEC"))
     places = splits.position_groups(
         sky["targetid"].to_numpy(), sky["ra"].to_numpy(), sky["dec"].to_numpy(), limits.match_radius_arcsec
     )

@@ -18,8 +18,8 @@ def curves(history: pd.DataFrame) -> Figure:
     Parameters
     ----------
     history : pandas.DataFrame
-        `epoch` and any of `train_loss`, `val_loss`, `chance_loss`, `learning_rate` and further
-        columns `val_*`; one row per epoch.
+        `epoch` and any of `train_loss`, `val_loss`, `chance_loss`, `chance_val_loss`,
+        `learning_rate` and further columns `val_*`; one row per epoch.
 
     Returns
     -------
@@ -65,9 +65,13 @@ def _draw_losses(axes: Axes, history: pd.DataFrame) -> None:
     for name, (text, colour, ls) in LOSS_STYLES.items():
         if name in history and history[name].notna().any():
             axes.plot(history["epoch"], history[name], color=colour, ls=ls, label=text, marker=".")
-    if "chance_loss" in history:
-        level = history["chance_loss"].iloc[-1]
-        axes.axhline(level, color=style.MARK, lw=0.8, ls=":", label="random guess")
+    levels = {name: history[name].iloc[-1] for name in ("chance_loss", "chance_val_loss") if name in history}
+    if len(set(levels.values())) == 1:
+        levels = {"": levels.popitem()[1]}
+    # a val split smaller than a batch is easier to guess
+    for (name, level), ls in zip(levels.items(), (":", "-."), strict=False):
+        text = {"chance_loss": ", train", "chance_val_loss": ", validation"}.get(name, "")
+        axes.axhline(level, color=style.MARK, lw=0.8, ls=ls, label=f"random guess{text}")
     best = _best_epoch(history)
     if best is not None:
         loss = history["val_loss"].min()

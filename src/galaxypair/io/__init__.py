@@ -9,7 +9,7 @@ from galaxypair.io.files import atomic_path, open_hdf5, write_text
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint
-from galaxypair.io.provabgs import read_provabgs, write_provabgs, write_provabgs_blocks
+from galaxypair.io.provabgs import provabgs_table, read_provabgs, write_provabgs, write_provabgs_blocks
 from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, write_shard
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "iter_joint",
     "iter_shards",
     "open_hdf5",
+    "provabgs_table",
     "read_arrays",
     "read_embeddings",
     "read_galaxies",

@@ -50,7 +50,8 @@ def check_joint(path: Path) -> dict[str, int]:
     Raises
     ------
     DataError
-        If a group, dataset, shape or dtype is not that of the joint layout (facts in `tables`).
+        If a group, dataset, shape or dtype is not that of the joint layout (facts in `tables`), or
+        there is no galaxy.
     """
     with open_hdf5(path) as file:
         groups = sorted((g for g in file if g.isdigit()), key=int)
@@ -59,7 +60,10 @@ def check_joint(path: Path) -> dict[str, int]:
                 f"`{path}`: no groups `0`...`9` (found {', '.join(file) or 'nothing'}). "
                 "Not a joint image-spectrum file."
             )
-        return {group: _check_group(path, group, file[group]) for group in groups}
+        rows = {group: _check_group(path, group, file[group]) for group in groups}
+    if not any(rows.values()):
+        raise DataError(f"`{path}`: its groups hold no galaxy at all. Fetch or make the file again.")
+    return rows
 
 
 def _check_group(path: Path, group: str, node: h5py.Group) -> int:
