@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -120,6 +121,20 @@ def test_damaged_checkpoint_names_the_folder_to_remove(manifest, tmp_path, garba
     (tmp_path / "last.ckpt").write_bytes(garbage)
     with pytest.raises(DataError, match=r"last.ckpt`: cannot be read as a checkpoint .*`rm -r "):
         train.fit(manifest, tmp_path, SETTINGS, TRAIN, threads=1)
+
+
+def test_checkpoint_that_fails_half_way_leaves_the_older_one_whole(tmp_path, monkeypatch):
+    def full_disk(_, path):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "last.ckpt"
+    train.AtomicCheckpoints().save_checkpoint({"epoch": 1}, str(path))
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        train.AtomicCheckpoints().save_checkpoint({"epoch": 2}, str(path))
+    assert torch.load(path, weights_only=True) == {"epoch": 1}
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_gpu_that_is_not_there_is_refused(manifest, tmp_path, monkeypatch):
