@@ -3,6 +3,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def _restore_logging():
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
+    threading.excepthook = threading.__excepthook__
 
 
 def test_log_has_time_level_and_module_terminal_the_message_alone(tmp_path, capsys):
@@ -163,6 +165,29 @@ def test_full_disk_is_told_through_the_errors_that_wrap_it():
             raise RuntimeError("flush failed") from err
     except RuntimeError as err:
         assert "the disk is full" in str(runtime.as_users_error(err))
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError("Unable to allocate 9 GiB"), "not enough memory (Unable to allocate 9 GiB). Lower"),
+        (OSError(24, "Too many open files", "shard-00999.h5"), "a larger `preprocess.shard_rows`"),
+    ],
+)
+def test_exhausted_machine_is_told_with_the_key_to_change(error, message):
+    assert message in str(runtime.as_users_error(error))
+
+
+def test_failed_helper_thread_is_one_line_on_the_terminal(capsys):
+    def fail():
+        raise OSError(28, "No space left on device")
+
+    runtime.setup_logging()
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    printed = capsys.readouterr().err
+    assert printed == "a helper thread failed (OSError: [Errno 28] No space left on device)\n"
 
 
 def test_missing_rights_name_the_file():

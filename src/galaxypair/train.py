@@ -237,8 +237,7 @@ def fit(
     train, val = (loaders.ShardDataset(manifest, split) for split in ("train", "val"))
     _check_sizes(len(train), len(val), settings["batch_size"])
     lightning.seed_everything(settings["seed"], verbose=False)
-    gpu = settings["accelerator"] != "cpu" and torch.cuda.is_available()
-    workers = min(threads, 4) if gpu else 0
+    workers = min(threads, 4) if settings["accelerator"] != "cpu" and torch.cuda.is_available() else 0
     train_loader = loaders.loader(train, settings["batch_size"], seed=settings["seed"], workers=workers)
     val_batch = min(settings["batch_size"], len(val))
     val_loader = loaders.loader(val, val_batch, seed=None, workers=workers)
