@@ -152,6 +152,16 @@ def test_chance_is_that_of_the_batches_in_use(manifest, tmp_path):
     assert rows["chance_val_loss"][0] == pytest.approx(np.log(n_val))
 
 
+def test_more_shards_than_files_may_be_open_are_read_alike(manifest, monkeypatch):
+    rows = list(range(len(loaders.ShardDataset(manifest, "train"))))
+    expected = loaders.ShardDataset(manifest, "train").__getitems__(rows)
+    monkeypatch.setattr(loaders, "OPEN_FILES", 1)
+    thrifty = loaders.ShardDataset(manifest, "train")
+    for _ in range(2):
+        assert torch.equal(thrifty.__getitems__(rows)["spectrum"], expected["spectrum"])
+        assert len(thrifty._files) == 1
+
+
 def test_every_epoch_sees_each_galaxy_once_in_another_order():
     sampler = loaders.EpochSampler(50, seed=3)
     first = list(sampler)

@@ -188,11 +188,6 @@ def as_users_error(error: BaseException) -> GalaxypairError | None:
                 f"not enough memory ({link}). Lower `train.batch_size` (for train) or `embed.batch_size` (for "
                 "embed), run fewer jobs at a time (`--cores 1`), or take a larger machine."
             )
-        if number == errno.EMFILE:
-            return DataError(
-                "too many files are open. Raise the limit (`ulimit -n 4096`), or make fewer shards with a "
-                "larger `preprocess.shard_rows`."
-            )
         if number in (errno.EACCES, errno.EROFS) and getattr(link, "filename", None):
             return DataError(f"`{link.filename}`: {link.strerror}. Change its rights or the folder.")
         link = link.__cause__ or link.__context__
