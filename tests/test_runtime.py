@@ -152,6 +152,11 @@ def test_error_is_printed_without_traceback_which_the_log_keeps(tmp_path, capsys
     assert "ERROR" in log.read_text()
 
 
+def test_lines_to_copy_stay_free_of_the_name_of_the_log(capsys):
+    runtime.report_error("download", DataError("Set:\n  joint: a.h5"), Path("a.log"))
+    assert "  joint: a.h5\n(details in a.log)\n" in capsys.readouterr().err
+
+
 def test_error_that_is_not_the_users_says_its_type(capsys):
     runtime.report_error("embed", KeyError("z"), None)
     assert "Error in embed: KeyError: 'z'\n" in capsys.readouterr().err

@@ -185,8 +185,8 @@ def as_users_error(error: BaseException) -> GalaxypairError | None:
             )
         if isinstance(link, MemoryError) or type(link).__name__ == "OutOfMemoryError":  # the latter torch's
             return DataError(
-                f"not enough memory ({link}). Lower `train.batch_size` (for train) or `embed.batch_size` (for "
-                "embed), run fewer jobs at a time (`--cores 1`), or take a larger machine."
+                f"not enough memory ({link}). Lower `train.batch_size` or `embed.batch_size`, run fewer "
+                "jobs at a time (`--cores 1`), or take a larger machine."
             )
         if number in (errno.EACCES, errno.EROFS) and getattr(link, "filename", None):
             return DataError(f"`{link.filename}`: {link.strerror}. Change its rights or the folder.")
@@ -203,7 +203,8 @@ def report_error(rule: str, error: Exception, log: Path | None) -> None:
     error : Exception
     log : Path or None
     """
-    where = f" (details in {log})" if log else ""
+    gap = "\n" if "\n" in str(error) else " "  # a message may end in lines to copy
+    where = f"{gap}(details in {log})" if log else ""
     kind = "" if isinstance(error, GalaxypairError) else f"{type(error).__name__}: "
     sys.stderr.write(f"\nError in {rule}: {kind}{error}{where}\n\n")
     for handler in logging.getLogger().handlers:
