@@ -200,6 +200,13 @@ def test_provabgs_positions_off_the_sky_are_unknown(tmp_path):
 # --- shards --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("text", ["", "garbage", "[]", "{}", '{"shards": [1]}'])
+def test_damaged_manifest_is_refused(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=r"is no manifest of shards .* `--forcerun preprocess` added"):
+        io.read_manifest(tmp_path / "manifest.json")
+
+
 def test_iter_shards_gives_the_rows_of_one_split_in_order(tmp_path):
     manifest = io.read_manifest(make_dataset(tmp_path))
     batches = list(io.iter_shards(manifest, ["targetid", "z"], split="train", batch_rows=2))
@@ -231,7 +238,7 @@ def test_missing_manifest_says_what_to_run(tmp_path):
 def test_missing_shard_is_named(tmp_path):
     path = make_dataset(tmp_path)
     (tmp_path / "shard-00001.h5").unlink()
-    with pytest.raises(DataError, match=r"shard-00001.h5`: missing, though .* --forcerun preprocess"):
+    with pytest.raises(DataError, match=r"shard-00001.h5`: missing, though .* `--forcerun preprocess` added"):
         io.read_manifest(path)
 
 
@@ -268,7 +275,7 @@ def test_missing_column_is_named(tmp_path, suffix):
 @pytest.mark.parametrize(("suffix", "content"), [("parquet", b"PAR1 and no more"), ("csv", b"")])
 def test_damaged_table_is_refused(tmp_path, suffix, content):
     (tmp_path / f"t.{suffix}").write_bytes(content)
-    with pytest.raises(DataError, match=rf"cannot be read as a {suffix} table .* --force"):
+    with pytest.raises(DataError, match=rf"cannot be read as a {suffix} table .* `--forcerun .*` added"):
         io.read_table(tmp_path / f"t.{suffix}")
 
 

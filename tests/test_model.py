@@ -68,7 +68,7 @@ def test_first_weight_that_does_not_fit_is_named(exported, change, message):
 def test_file_that_is_no_model_is_refused(exported, name):
     folder, _ = exported
     (folder / name).write_text("hi")
-    with pytest.raises(WeightsError, match=r"cannot be read.*--force"):
+    with pytest.raises(WeightsError, match=r"cannot be read.*`--forcerun train` added"):
         model.load(folder)
 
 
@@ -91,3 +91,11 @@ def test_info_nce_floor_at_perfect_alignment_equals_the_published_one(scale, flo
     n = 512
     simplex = torch.eye(n) - 1 / n  # pairs at cosine 1, all others at -1 / (n - 1)
     assert losses.info_nce(simplex, simplex, scale).item() == pytest.approx(floor, abs=1e-3)
+
+
+@pytest.mark.parametrize("text", ["[]", '{"model": 3}', '{"model": {"image": "compact"}}', "\udcff"])
+def test_config_of_another_kind_is_refused(exported, text):
+    folder, _ = exported
+    (folder / "config.json").write_text(text, errors="surrogateescape")
+    with pytest.raises(WeightsError, match=r"`config.json` cannot be read"):
+        model.load(folder)

@@ -3,6 +3,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def _restore_logging():
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
+    threading.excepthook = threading.__excepthook__
 
 
 def test_log_has_time_level_and_module_terminal_the_message_alone(tmp_path, capsys):
@@ -150,6 +152,11 @@ def test_error_is_printed_without_traceback_which_the_log_keeps(tmp_path, capsys
     assert "ERROR" in log.read_text()
 
 
+def test_lines_to_copy_stay_free_of_the_name_of_the_log(capsys):
+    runtime.report_error("download", DataError("Set:\n  joint: a.h5"), Path("a.log"))
+    assert "  joint: a.h5\n(details in a.log)\n" in capsys.readouterr().err
+
+
 def test_error_that_is_not_the_users_says_its_type(capsys):
     runtime.report_error("embed", KeyError("z"), None)
     assert "Error in embed: KeyError: 'z'\n" in capsys.readouterr().err
@@ -163,6 +170,23 @@ def test_full_disk_is_told_through_the_errors_that_wrap_it():
             raise RuntimeError("flush failed") from err
     except RuntimeError as err:
         assert "the disk is full" in str(runtime.as_users_error(err))
+
+
+def test_exhausted_memory_is_told_with_the_keys_to_lower():
+    error = runtime.as_users_error(MemoryError("Unable to allocate 9 GiB"))
+    assert "not enough memory (Unable to allocate 9 GiB). Lower `train.batch_size`" in str(error)
+
+
+def test_failed_helper_thread_is_one_line_on_the_terminal(capsys):
+    def fail():
+        raise OSError(28, "No space left on device")
+
+    runtime.setup_logging()
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    printed = capsys.readouterr().err
+    assert printed == "a helper thread failed (OSError: [Errno 28] No space left on device)\n"
 
 
 def test_missing_rights_name_the_file():

@@ -1,5 +1,6 @@
 """The frame of every script: in a terminal, under Snakemake, and cut off under conda."""
 
+import errno
 import importlib.util
 import os
 import subprocess
@@ -8,6 +9,8 @@ import types
 from pathlib import Path
 
 import pytest
+
+from galaxypair import runtime
 
 STAGE = Path(__file__).parents[1] / "workflow" / "scripts" / "stage.py"
 HEAD = f"""\"\"\"Count things.\"\"\"
@@ -153,6 +156,18 @@ def stage(monkeypatch) -> types.ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_log_that_cannot_be_written_is_named_without_a_traceback(stage, monkeypatch, capsys):
+    def refuse(log):
+        raise OSError(errno.EROFS, "Read-only file system", str(log))
+
+    monkeypatch.setattr(runtime, "setup_logging", refuse)
+    job = {"arguments": {}, "threads": 1, "log": Path("logs/a.log"), "rule": "count"}
+    monkeypatch.setattr(stage, "_JOB", job)
+    with pytest.raises(SystemExit, match="1"):
+        stage.stage(lambda: None)
+    assert "Error in count: `logs/a.log`: Read-only file system." in capsys.readouterr().err
 
 
 def test_keep_only_forgets_paths_and_modules_of_other_environments(tmp_path, stage):

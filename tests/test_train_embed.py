@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -122,6 +123,20 @@ def test_damaged_checkpoint_names_the_folder_to_remove(manifest, tmp_path, garba
         train.fit(manifest, tmp_path, SETTINGS, TRAIN, threads=1)
 
 
+def test_checkpoint_that_fails_half_way_leaves_the_older_one_whole(tmp_path, monkeypatch):
+    def full_disk(_, path):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "last.ckpt"
+    train.AtomicCheckpoints().save_checkpoint({"epoch": 1}, str(path))
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        train.AtomicCheckpoints().save_checkpoint({"epoch": 2}, str(path))
+    assert torch.load(path, weights_only=True) == {"epoch": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_gpu_that_is_not_there_is_refused(manifest, tmp_path, monkeypatch):
     for backend in (torch.cuda, torch.backends.mps):
         monkeypatch.setattr(backend, "is_available", lambda: False)
@@ -135,6 +150,16 @@ def test_chance_is_that_of_the_batches_in_use(manifest, tmp_path):
     assert 1 < n_val < 16
     assert rows["chance_loss"][0] == pytest.approx(np.log(16))
     assert rows["chance_val_loss"][0] == pytest.approx(np.log(n_val))
+
+
+def test_more_shards_than_files_may_be_open_are_read_alike(manifest, monkeypatch):
+    rows = list(range(len(loaders.ShardDataset(manifest, "train"))))
+    expected = loaders.ShardDataset(manifest, "train").__getitems__(rows)
+    monkeypatch.setattr(loaders, "OPEN_FILES", 1)
+    thrifty = loaders.ShardDataset(manifest, "train")
+    for _ in range(2):
+        assert torch.equal(thrifty.__getitems__(rows)["spectrum"], expected["spectrum"])
+        assert len(thrifty._files) == 1
 
 
 def test_every_epoch_sees_each_galaxy_once_in_another_order():

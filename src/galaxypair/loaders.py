@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from galaxypair import io, tables
 
+OPEN_FILES = 100  # at a time; systems allow some hundred, a large survey has thousands of shards
+
 
 class ShardDataset(Dataset):
     """Galaxies of one split that have both modalities, read from the shards batch by batch.
@@ -51,6 +53,8 @@ class ShardDataset(Dataset):
     def _read(self, number: int, rows: np.ndarray) -> dict[str, np.ndarray]:
         # opened on first use, so that each worker process has files of its own
         if number not in self._files:
+            if len(self._files) >= OPEN_FILES:
+                self._files.pop(next(iter(self._files))).close()  # the one opened first
             self._files[number] = io.open_hdf5(self._paths[number])
         file = self._files[number]
         image = np.stack([file["image"][row] for row in rows]).transpose(0, 3, 1, 2)

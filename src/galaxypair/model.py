@@ -114,10 +114,10 @@ def load(folder: Path) -> PairModel:
     try:
         model = build(json.loads(config.read_text(encoding="utf-8"))["model"])
         state = load_file(weights)
-    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as err:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as err:
         raise WeightsError(
             f"`{folder}`: `model.safetensors` or `config.json` cannot be read ({err}). Train again: "
-            f"`snakemake --cores all --force {weights}`."
+            "the command that made it, with `--forcerun train` added."
         ) from err
     wanted = model.state_dict()
     for key, value in wanted.items():

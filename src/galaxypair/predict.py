@@ -211,8 +211,8 @@ def _predict_one(
     if known.shape[1] != asked.shape[1]:
         raise DataError(
             f"Your galaxies have {modality} embeddings of length {asked.shape[1]}, the references of "
-            f"{known.shape[1]}: they come from different models. Make both again with one model "
-            "(`snakemake --forcerun embed`)."
+            f"{known.shape[1]}: they come from different models. Make both again with one model: "
+            "your command with `--forcerun embed` added."
         )
     values = labels.to_numpy(float)
     rows = usable & np.isfinite(known).all(axis=1) & np.isfinite(values)

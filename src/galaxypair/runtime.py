@@ -5,6 +5,7 @@ import logging
 import os
 import random
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TextIO
@@ -39,6 +40,12 @@ def setup_logging(log: Path | None = None) -> None:
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root.addHandler(file)
     logging.captureWarnings(True)
+    threading.excepthook = _note_failed_thread
+
+
+def _note_failed_thread(failure: threading.ExceptHookArgs) -> None:
+    """One line for the terminal, where Python would print a traceback beside the job's own message."""
+    logger.error("a helper thread failed (%s: %s)", failure.exc_type.__name__, failure.exc_value)
 
 
 def seed_everything(seed: int) -> np.random.Generator:
@@ -157,7 +164,7 @@ class Progress:
 
 
 def as_users_error(error: BaseException) -> GalaxypairError | None:
-    """Tell whether an unforeseen error is one that a user can mend after all: a full disk, missing rights.
+    """Tell whether an unforeseen error is one that a user can mend: a full disk, no memory, missing rights.
 
     Parameters
     ----------
@@ -176,6 +183,11 @@ def as_users_error(error: BaseException) -> GalaxypairError | None:
                 "the disk is full. Free some space (or use `--directory` with a larger disk), then run the "
                 "same command again: it goes on from the last complete file."
             )
+        if isinstance(link, MemoryError) or type(link).__name__ == "OutOfMemoryError":  # the latter torch's
+            return DataError(
+                f"not enough memory ({link}). Lower `train.batch_size` or `embed.batch_size`, run fewer "
+                "jobs at a time (`--cores 1`), or take a larger machine."
+            )
         if number in (errno.EACCES, errno.EROFS) and getattr(link, "filename", None):
             return DataError(f"`{link.filename}`: {link.strerror}. Change its rights or the folder.")
         link = link.__cause__ or link.__context__
@@ -191,7 +203,8 @@ def report_error(rule: str, error: Exception, log: Path | None) -> None:
     error : Exception
     log : Path or None
     """
-    where = f" (details in {log})" if log else ""
+    gap = "\n" if "\n" in str(error) else " "  # a message may end in lines to copy
+    where = f"{gap}(details in {log})" if log else ""
     kind = "" if isinstance(error, GalaxypairError) else f"{type(error).__name__}: "
     sys.stderr.write(f"\nError in {rule}: {kind}{error}{where}\n\n")
     for handler in logging.getLogger().handlers:

@@ -15,9 +15,10 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
-from galaxypair import images, loaders, losses, model, spectra
+from galaxypair import images, io, loaders, losses, model, spectra
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.runtime import Progress
 
@@ -78,6 +79,20 @@ class ContrastiveTask(lightning.LightningModule):
             optimiser, self.settings["learning_rate"], total_steps=self.total_steps
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Write checkpoints beside their final name: a kill or a full disk leaves the older one whole.
+
+    Notes
+    -----
+    Lightning writes to the system's temporary folder first, and from there to another disk it copies.
+    """
+
+    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
+        """Save a checkpoint."""
+        with io.atomic_path(Path(path)) as part:
+            torch.save(checkpoint, part)
 
 
 class History(Callback):
@@ -222,8 +237,7 @@ def fit(
     train, val = (loaders.ShardDataset(manifest, split) for split in ("train", "val"))
     _check_sizes(len(train), len(val), settings["batch_size"])
     lightning.seed_everything(settings["seed"], verbose=False)
-    gpu = settings["accelerator"] != "cpu" and torch.cuda.is_available()
-    workers = min(threads, 4) if gpu else 0
+    workers = min(threads, 4) if settings["accelerator"] != "cpu" and torch.cuda.is_available() else 0
     train_loader = loaders.loader(train, settings["batch_size"], seed=settings["seed"], workers=workers)
     val_batch = min(settings["batch_size"], len(val))
     val_loader = loaders.loader(val, val_batch, seed=None, workers=workers)
@@ -238,6 +252,7 @@ def fit(
         precision=settings["precision"],
         max_epochs=settings["epochs"],
         callbacks=[history, checkpoints],
+        plugins=[AtomicCheckpoints()],
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
         log_every_n_steps=1,
         num_sanity_val_steps=0,

@@ -75,8 +75,8 @@ def stage(function: typing.Callable[..., None]) -> None:
     if _JOB and "threads" in inspect.signature(function).parameters:
         arguments = {**arguments, "threads": _JOB["threads"]}
     arguments = {k: v for k, v in arguments.items() if k not in _TRACKED_ONLY}
-    runtime.setup_logging(log)
     try:
+        runtime.setup_logging(log)
         _check_names(function, arguments)
         function(**{k: _convert(v, hints.get(k)) for k, v in arguments.items()})
     except Exception as err:

@@ -63,7 +63,8 @@ def open_hdf5(path: Path) -> h5py.File:
     except OSError as err:
         raise DataError(
             f"`{path}`: cannot be opened as HDF5 ({err}). It is incomplete or damaged: "
-            "fetch or make it again (`snakemake --cores all --forcerun RULE`, with the rule that writes it)."
+            "fetch it again, or make it again: your command with `--forcerun RULE` added, RULE being the one "
+            "that writes it."
         ) from err
 
 

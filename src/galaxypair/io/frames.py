@@ -74,12 +74,13 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as err:
         raise DataError(
-            f"`{path}`: no such file. If a rule writes it: `snakemake --cores all {path}`."
+            f"`{path}`: no such file. If a rule writes it: `snakemake --cores all {path}`, "
+            "with the config of its run."
         ) from err
     except (OSError, pa.ArrowInvalid, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as err:
         raise DataError(
             f"`{path}`: cannot be read as a {path.suffix[1:]} table ({err}). It is incomplete or damaged: "
-            f"make it again (`snakemake --cores all --force {path}`)."
+            f"make it again: the command that made it, with `--forcerun {path}` added."
         ) from err
 
 

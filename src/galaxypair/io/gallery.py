@@ -35,7 +35,7 @@ def read_gallery(path: Path, targetid: np.ndarray) -> dict[str, np.ndarray]:
             raise DataError(
                 f"`{path}`: {len(missing)} of the {len(wanted)} galaxies asked for are not in it "
                 f"(first: TARGETID {missing[0]}). It belongs to other tables than these: make it "
-                "again with `snakemake --cores 1 --forcerun gallery`."
+                "again: your command with `--forcerun gallery` added."
             )
         rows, back = np.unique(np.array([row_of[int(t)] for t in wanted], np.int64), return_inverse=True)
         read = {name: file[name][rows][back] for name in ("z", "image", "spectrum")}

@@ -47,17 +47,26 @@ def read_manifest(path: Path) -> dict:
     Raises
     ------
     DataError
-        If the manifest or a shard is missing.
+        If the manifest or a shard is missing, or the manifest damaged.
     """
     if not path.is_file():
-        raise DataError(f"`{path}`: no such file. Make the dataset first: `snakemake --cores all {path}`.")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    manifest["paths"] = [path.parent / shard["name"] for shard in manifest["shards"]]
+        raise DataError(
+            f"`{path}`: no such file. Make the dataset first: `snakemake --cores all {path}`, with "
+            "the config of its run."
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest["paths"] = [path.parent / shard["name"] for shard in manifest["shards"]]
+    except (ValueError, KeyError, TypeError) as err:
+        raise DataError(
+            f"`{path}`: is no manifest of shards ({type(err).__name__}: {err}). Make it again: your command "
+            "with `--forcerun preprocess` added."
+        ) from err
     for shard in manifest["paths"]:
         if not shard.exists():
             raise DataError(
                 f"`{shard}`: missing, though `{path}` lists it. "
-                "Make it again with `snakemake --cores all --forcerun preprocess`."
+                "Make it again: your command with `--forcerun preprocess` added."
             )
     return manifest
 
@@ -110,7 +119,7 @@ def _iter_parts(
             if missing:
                 raise DataError(
                     f"`{path}`: no dataset `{missing[0]}` (found {', '.join(file)}). "
-                    "Make it again with `snakemake --cores all --forcerun preprocess`."
+                    "Make it again: your command with `--forcerun preprocess` added."
                 )
             codes = file["split"][:]
             wanted = np.ones(len(codes), bool) if split is None else codes == tables.SPLITS.index(split)
@@ -152,7 +161,7 @@ def read_galaxies(manifest: dict, targetid: np.ndarray, columns: Sequence[str]) 
     if n_found != len(wanted):
         raise DataError(
             f"`{manifest['paths'][0].parent}`: the shards hold {n_found} of {len(wanted)} galaxies wanted. "
-            "Tables and shards come from different data: make them again with "
-            "`snakemake --cores all --forcerun preprocess`."
+            "Tables and shards come from different data: make them again: your command "
+            "with `--forcerun preprocess` added."
         )
     return found

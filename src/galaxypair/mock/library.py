@@ -216,6 +216,6 @@ def read_library(path: Path) -> StellarLibrary:
         if name not in arrays or expected.get(name, found) != found:
             raise DataError(
                 f"`{path}`, dataset `{name}`: expected {expected.get(name, 'an array')}, found {found}. "
-                "Make it again with `snakemake --cores 1 --forcerun stellar_library`."
+                "Make it again: your command with `--forcerun stellar_library` added."
             )
     return StellarLibrary(**{name: arrays[name] for name in StellarLibrary.__dataclass_fields__})
