@@ -138,10 +138,18 @@ def test_checkpoint_that_fails_half_way_leaves_the_older_one_whole(tmp_path, mon
 
 
 def test_gpu_that_is_not_there_is_refused(manifest, tmp_path, monkeypatch):
-    for backend in (torch.cuda, torch.backends.mps):
-        monkeypatch.setattr(backend, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match=r"`train.accelerator` is gpu, but PyTorch finds none"):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=r"`train.accelerator` is gpu, but PyTorch finds no CUDA device"):
         train.fit(manifest, tmp_path, SETTINGS, {**TRAIN, "accelerator": "gpu"}, threads=1)
+
+
+def test_gpu_without_float64_is_left_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert train.choose_accelerator("auto") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert train.choose_accelerator("auto") == "gpu"
+    assert train.choose_accelerator("cpu") == "cpu"
 
 
 def test_chance_is_that_of_the_batches_in_use(manifest, tmp_path):

@@ -232,12 +232,12 @@ def fit(
     DataError
         If the val split is too small, or a checkpoint cannot be read.
     """
-    _check_gpu(settings["accelerator"])
+    accelerator = choose_accelerator(settings["accelerator"])
     torch.set_num_threads(threads)
     train, val = (loaders.ShardDataset(manifest, split) for split in ("train", "val"))
     _check_sizes(len(train), len(val), settings["batch_size"])
     lightning.seed_everything(settings["seed"], verbose=False)
-    workers = min(threads, 4) if settings["accelerator"] != "cpu" and torch.cuda.is_available() else 0
+    workers = min(threads, 4) if accelerator == "gpu" else 0
     train_loader = loaders.loader(train, settings["batch_size"], seed=settings["seed"], workers=workers)
     val_batch = min(settings["batch_size"], len(val))
     val_loader = loaders.loader(val, val_batch, seed=None, workers=workers)
@@ -247,7 +247,7 @@ def fit(
         folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False
     )
     trainer = lightning.Trainer(
-        accelerator=settings["accelerator"],
+        accelerator=accelerator,
         devices=1,
         precision=settings["precision"],
         max_epochs=settings["epochs"],
@@ -280,12 +280,33 @@ def _resume_point(folder: Path) -> Path | None:
     return last
 
 
-def _check_gpu(accelerator: str) -> None:
-    if accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+def choose_accelerator(wanted: str) -> str:
+    """Choose between GPU and CPU.
+
+    Parameters
+    ----------
+    wanted : {"auto", "cpu", "gpu"}
+
+    Returns
+    -------
+    {"cpu", "gpu"}
+
+    Raises
+    ------
+    ConfigError
+        If a GPU is wanted and there is none.
+
+    Notes
+    -----
+    Lightning's own `auto` takes Apple's GPU too, which lacks the float64 of `spectra.box_mean`.
+    """
+    found = "gpu" if torch.cuda.is_available() else "cpu"
+    if wanted == "gpu" and found != "gpu":
         raise ConfigError(
-            "`train.accelerator` is gpu, but PyTorch finds none on this machine. Choose auto or cpu, or "
-            "install a build of PyTorch for your GPU."
+            "`train.accelerator` is gpu, but PyTorch finds no CUDA device on this machine. Choose auto or "
+            "cpu, or install a build of PyTorch for your GPU."
         )
+    return found if wanted == "auto" else wanted
 
 
 def _check_sizes(n_train: int, n_val: int, batch_size: int) -> None:
