@@ -90,7 +90,7 @@ def make_dataset(
     shards = []
     for number, rows in enumerate(np.array_split(np.arange(n), 2)):
         name = tables.SHARD_NAME.format(number)
-        io.write_shard(folder / name, {c: v[rows] for c, v in columns.items()})
+        io.write_arrays(folder / name, {c: v[rows] for c, v in columns.items()})
         shards.append({"name": name, "rows": len(rows)})
     counts = {s: int(np.sum(np.asarray(split) == s)) for s in tables.SPLITS}
     manifest = {"crop_px": crop_px, "shards": shards, "splits": counts}

@@ -19,7 +19,7 @@ def make_shard(path: Path, first_id: int, splits: list[str]) -> dict:
         "z": np.linspace(0.1, 0.2, n, dtype="f4"),
         "split": np.array([tables.SPLITS.index(s) for s in splits], "u1"),
     }
-    io.write_shard(path, columns)
+    io.write_arrays(path, columns)
     return {"name": path.name, "rows": n}
 
 

@@ -247,7 +247,7 @@ class _ShardWriter:
             return
         name = tables.SHARD_NAME.format(len(self.shards))
         shard = {k: v[: self._filled] for k, v in self._buffer.items()}
-        io.write_shard(self._folder / name, shard)
+        io.write_arrays(self._folder / name, shard)
         for values in shard.values():
             self._hash.update(values.data)
         self.shards.append({"name": name, "rows": self._filled})

@@ -10,7 +10,7 @@ from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint
 from galaxypair.io.provabgs import provabgs_table, read_provabgs, write_provabgs, write_provabgs_blocks
-from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, write_shard
+from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest
 
 __all__ = [
     "Embeddings",
@@ -34,7 +34,6 @@ __all__ = [
     "write_arrays",
     "write_provabgs",
     "write_provabgs_blocks",
-    "write_shard",
     "write_table",
     "write_text",
 ]

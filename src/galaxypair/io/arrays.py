@@ -1,6 +1,7 @@
-"""Named arrays in one HDF5 file: stellar library, truth of the mock survey."""
+"""Named arrays in one HDF5 file: shards, gallery, stellar library, truth of the mock survey."""
 
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -8,18 +9,22 @@ import numpy as np
 from galaxypair.io.files import atomic_path, open_hdf5
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays as the datasets of one HDF5 file.
+def write_arrays(
+    path: Path, arrays: dict[str, np.ndarray], *, compression: Literal["gzip"] | None = None
+) -> None:
+    """Write arrays as the datasets of one HDF5 file, contiguous and uncompressed unless asked.
 
     Parameters
     ----------
     path : Path
     arrays : dict of str to ndarray
         Structured arrays become tables that `astropy.table.Table.read` understands.
+    compression : {"gzip"}, optional
+        For small files that are kept or passed on rather than streamed.
     """
     with atomic_path(path) as part, h5py.File(part, "w") as file:
         for name, values in arrays.items():
-            file.create_dataset(name, data=values)
+            file.create_dataset(name, data=values, compression=compression, shuffle=compression is not None)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

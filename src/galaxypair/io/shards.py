@@ -3,32 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
-import h5py
 import numpy as np
 
 from galaxypair import tables
 from galaxypair.errors import DataError
-from galaxypair.io.files import atomic_path, open_hdf5
-
-
-def write_shard(
-    path: Path, columns: dict[str, np.ndarray], *, compression: Literal["gzip"] | None = None
-) -> None:
-    """Write one shard: contiguous HDF5, uncompressed unless asked.
-
-    Parameters
-    ----------
-    path : Path
-    columns : dict of str to ndarray of shape (n, ...)
-        As listed in `tables`.
-    compression : {"gzip"}, optional
-        For small files that are kept or passed on rather than streamed.
-    """
-    with atomic_path(path) as part, h5py.File(part, "w") as file:
-        for name, values in columns.items():
-            file.create_dataset(name, data=values, compression=compression, shuffle=compression is not None)
+from galaxypair.io.files import open_hdf5
 
 
 def read_manifest(path: Path) -> dict:
