@@ -123,6 +123,16 @@ def test_rounding_stays_within_a_twentieth_of_a_percent():
     np.testing.assert_array_equal(gallery.round_mantissa(np.array([0, np.nan, -1], "f4")), [0, np.nan, -1])
 
 
+def test_absent_modality_is_packed_as_nan_though_shards_hold_zeros():
+    data = {"targetid": np.array([5, 6]), "z": np.zeros(2, "f4")}
+    data |= {"image": np.zeros((2, 4, 4, 3), "f4"), "spectrum": np.zeros((2, 9), "f4")}
+    data |= {"has_image": np.array([True, False]), "has_spectrum": np.array([False, True])}
+    packed = gallery.pack(data)
+    assert set(packed) == {"targetid", "z", "image", "spectrum"}
+    assert np.isnan(packed["image"]).all(axis=(1, 2, 3)).tolist() == [False, True]
+    assert np.isnan(packed["spectrum"]).all(axis=1).tolist() == [True, False]
+
+
 def test_galaxies_missing_from_the_shards_are_reported(tmp_path):
     path = factories.make_dataset(tmp_path, np.arange(6), np.full(6, 0.1), ["test"] * 6)
     with pytest.raises(DataError, match="the shards hold 2 of 3 galaxies wanted"):

@@ -159,6 +159,26 @@ def pick_mosaic(plane: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray, 
     return rows, cell[rows, 0], cell[rows, 1]
 
 
+def pack(galaxies: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Turn rows of shards into the arrays of `gallery/gallery.h5`.
+
+    Parameters
+    ----------
+    galaxies : mapping of str to ndarray of shape (n, ...)
+        `targetid`, `z`, and of each modality the data and `has_{modality}`.
+
+    Returns
+    -------
+    dict of str to ndarray
+        `targetid`, `z`, `image` and `spectrum`, rounded; NaN throughout where a galaxy lacks one.
+    """
+    packed = {name: galaxies[name] for name in ("targetid", "z")}
+    for modality in tables.MODALITIES:
+        packed[modality] = round_mantissa(galaxies[modality])
+        packed[modality][~galaxies[f"has_{modality}"]] = np.nan
+    return packed
+
+
 def round_mantissa(values: np.ndarray) -> np.ndarray:
     """Round to 10 bits of mantissa: the zeros that remain compress well.
 

@@ -89,7 +89,9 @@ MODALITIES = ("image", "spectrum")
 # --- shards --------------------------------------------------------------------------------------
 # dataset/shard-00000.h5 ...: datasets image (n, crop_px, crop_px, 3) f4, spectrum (n, 7781) f4,
 # z f4, targetid i8, split u1 (position in SPLITS), has_image ?, has_spectrum ?.
-# dataset/manifest.json: {"crop_px": int, "shards": [{"name", "rows"}], "splits": {split: rows}}.
+# A modality that a galaxy lacks is 0 throughout there.
+# dataset/manifest.json: {"crop_px": int, "shards": [{"name", "rows"}], "splits": {split: rows},
+# "fingerprint": hash of all that the shards hold}.
 SHARD_NAME = "shard-{:05d}.h5"
 
 # --- tables after `embed` ------------------------------------------------------------------------
@@ -123,7 +125,8 @@ METRIC_COLUMNS = (
 SPACES = ("image", "spectrum", "both")
 # clusters/{kmeans,dbscan}_{space}.parquet: targetid, cluster (-1 = noise of DBSCAN).
 # metrics/kmeans_scan_{space}.csv: space, k, silhouette, inertia.
-# gallery/gallery.h5: targetid i8 (n,), z f4, image (n, crop_px, crop_px, 3) f4, spectrum (n, 7781) f4.
+# gallery/gallery.h5: targetid i8 (n,), z f4, image (n, crop_px, crop_px, 3) f4, spectrum (n, 7781) f4;
+# NaN throughout where a galaxy lacks the modality.
 # gallery/roles.parquet: role, cluster, cell_x, cell_y, order, targetid; a galaxy may have several
 # rows. Roles: example; retrieval (queries and neighbours); kmeans_{modality} and dbscan_{modality}
 # (some members of each cluster); mosaic_{modality} (one galaxy per cell of a grid over the UMAP

@@ -27,11 +27,9 @@ def gallery(
         mosaic_cells=settings["mosaic_px"],
         rng=np.random.default_rng(settings["seed"]),
     )
-    columns = ("targetid", "z", "image", "spectrum")
+    columns = ("targetid", "z", "image", "spectrum", "has_image", "has_spectrum")
     galaxies = io.read_galaxies(io.read_manifest(manifest), chosen["targetid"].to_numpy(), columns)
-    for name in ("image", "spectrum"):
-        galaxies[name] = core.round_mantissa(galaxies[name])
-    io.write_shard(gallery, galaxies, compression="gzip")
+    io.write_arrays(gallery, core.pack(galaxies), compression="gzip")
     io.write_table(chosen, roles)
 
 
