@@ -61,9 +61,9 @@ def module_files(name: str) -> list[Path]:
     return files
 
 
-def third_party_imports(script: Path) -> set[str]:
-    """Top-level names that a script imports, itself and through our modules, at whatever place."""
-    waiting, seen, names = [script, SCRIPTS / "stage.py"], set(), set()
+def follow_imports(*scripts: Path) -> tuple[set[Path], set[str]]:
+    """Our files that scripts import, at whatever place and through each other, and foreign names."""
+    waiting, seen, names = list(scripts), set(), set()
     while waiting:
         file = waiting.pop()
         if file in seen:
@@ -82,6 +82,12 @@ def third_party_imports(script: Path) -> set[str]:
                     waiting += module_files(name)
                 else:
                     names.add(name.partition(".")[0])
+    return seen, names
+
+
+def third_party_imports(script: Path) -> set[str]:
+    """Top-level names that a script imports, itself and through our modules."""
+    _, names = follow_imports(script, SCRIPTS / "stage.py")
     return names - set(sys.stdlib_module_names) - {"stage"}
 
 

@@ -24,10 +24,13 @@ except ConfigError as err:
 def code(*modules):
     """Modules that define a rule's result: an edit of them reruns it (compared by checksum).
 
+    A name with a suffix is another file of the package.
+
     Named from the working directory where they lie in it, so that a folder that is moved as a
     whole does not look changed.
     """
-    files = [_ROOT / "src" / "galaxypair" / f"{module}.py" for module in modules]
+    names = [name if Path(name).suffix else f"{name}.py" for name in modules]
+    files = [_ROOT / "src" / "galaxypair" / name for name in names]
     here = Path.cwd()
     return [str(f.relative_to(here) if f.is_relative_to(here) else f) for f in files]
 

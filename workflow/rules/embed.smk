@@ -2,7 +2,9 @@ rule embed:
     input:
         manifest="results/{run}/dataset/manifest.json",
         tracked=model_file("model.safetensors"),
-        code=code("embed", "encoders/compact", "images", "model", "spectra"),
+        code=code(
+            "embed", "encoders/base", "encoders/compact", "images", "model", "spectra"
+        ),
     output:
         embeddings="results/{run}/embeddings/{split}.parquet",
     log:

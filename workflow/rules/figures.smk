@@ -18,6 +18,7 @@ rule figures:
 rule figure_ledger:
     input:
         ledger="results/{run}/dataset/ledger.parquet",
+        code=code("figures/ledger", "figures/style"),
     output:
         pdf="results/{run}/figures/ledger.pdf",
         png=report(
@@ -43,6 +44,7 @@ rule figure_example_galaxies:
     input:
         gallery="results/{run}/gallery/gallery.h5",
         roles="results/{run}/gallery/roles.parquet",
+        code=code("figures/galaxies", "figures/style", "rgb"),
     output:
         pdf="results/{run}/figures/example_galaxies.pdf",
         png=report(
@@ -67,6 +69,7 @@ rule figure_example_galaxies:
 rule figure_training_curves:
     input:
         history="results/{run}/model/history.csv",
+        code=code("figures/style", "figures/training"),
     output:
         pdf="results/{run}/figures/training_curves.pdf",
         png=report(
@@ -92,6 +95,7 @@ rule figure_retrieval:
     input:
         neighbours="results/{run}/metrics/retrieval_neighbours.parquet",
         gallery="results/{run}/gallery/gallery.h5",
+        code=code("figures/galaxies", "figures/retrieval", "figures/style", "rgb"),
     output:
         pdf="results/{run}/figures/retrieval_{query}_{reference}.pdf",
         png=report(
@@ -118,6 +122,7 @@ rule figure_retrieval:
 rule figure_retrieval_recall:
     input:
         metrics="results/{run}/metrics/retrieval.csv",
+        code=code("figures/galaxies", "figures/retrieval", "figures/style", "rgb"),
     output:
         pdf="results/{run}/figures/retrieval_recall.pdf",
         png=report(
@@ -143,6 +148,7 @@ rule figure_zeroshot:
     input:
         predictions="results/{run}/metrics/zeroshot_predictions.parquet",
         metrics="results/{run}/metrics/zeroshot.csv",
+        code=code("figures/style", "figures/zeroshot"),
     output:
         pdf="results/{run}/figures/zeroshot_{property}.pdf",
         png=report(
@@ -168,6 +174,7 @@ rule figure_zeroshot:
 rule figure_zeroshot_summary:
     input:
         metrics="results/{run}/metrics/zeroshot.csv",
+        code=code("figures/style", "figures/zeroshot"),
     output:
         pdf="results/{run}/figures/zeroshot_summary.pdf",
         png=report(
@@ -195,6 +202,7 @@ rule figure_umap:
             "results/{{run}}/projections/umap_{space}.parquet", space=SPACES
         ),
         properties="results/{run}/crossmatch/properties.parquet",
+        code=code("figures/projection", "figures/style"),
     output:
         pdf="results/{run}/figures/umap_{property}.pdf",
         png=report(
@@ -221,6 +229,7 @@ rule figure_mosaic:
     input:
         gallery="results/{run}/gallery/gallery.h5",
         roles="results/{run}/gallery/roles.parquet",
+        code=code("figures/mosaic", "figures/projection", "figures/style", "rgb"),
     output:
         pdf="results/{run}/figures/mosaic_{space}.pdf",
         png=report(
@@ -247,6 +256,7 @@ rule figure_mosaic:
 rule figure_kmeans_scan:
     input:
         scans=expand("results/{{run}}/metrics/kmeans_scan_{space}.csv", space=SPACES),
+        code=code("figures/clusters", "figures/projection", "figures/style"),
     output:
         pdf="results/{run}/figures/kmeans_scan.pdf",
         png=report(
@@ -276,6 +286,7 @@ rule figure_clusters:
         clusters=expand(
             "results/{{run}}/clusters/{{method}}_{space}.parquet", space=SPACES
         ),
+        code=code("figures/clusters", "figures/projection", "figures/style"),
     output:
         pdf="results/{run}/figures/clusters_{method}.pdf",
         png=report(
@@ -303,6 +314,14 @@ rule figure_cluster_gallery:
         clusters="results/{run}/clusters/kmeans_{space}.parquet",
         gallery="results/{run}/gallery/gallery.h5",
         roles="results/{run}/gallery/roles.parquet",
+        code=code(
+            "figures/cluster_gallery",
+            "figures/clusters",
+            "figures/galaxies",
+            "figures/projection",
+            "figures/style",
+            "rgb",
+        ),
     output:
         pdf="results/{run}/figures/cluster_gallery_{space}.pdf",
         png=report(
@@ -329,6 +348,7 @@ rule figure_cluster_properties:
     input:
         clusters="results/{run}/clusters/kmeans_{space}.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
+        code=code("figures/clusters", "figures/projection", "figures/style"),
     output:
         pdf="results/{run}/figures/cluster_properties_{space}.pdf",
         png=report(
@@ -354,6 +374,7 @@ rule figure_cluster_properties:
 rule figure_predictions:
     input:
         predictions="results/{run}/metrics/predictions.csv",
+        code=code("figures/predictions", "figures/style"),
     output:
         pdf="results/{run}/figures/predictions.pdf",
         png=report(

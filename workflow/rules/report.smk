@@ -9,7 +9,9 @@ rule report:
         predictions=(
             "results/{run}/metrics/predictions_metrics.csv" if predicts() else []
         ),
-        code=code("report", "report_tables"),
+        code=code(
+            "figures/style", "report", "report_tables", "templates/report.html.j2"
+        ),
     output:
         html="results/{run}/report.html",
         settings_file="results/{run}/settings.yaml",

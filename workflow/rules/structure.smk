@@ -56,7 +56,7 @@ rule gallery:
             "results/{run}/projections/umap_image.parquet",
             "results/{run}/projections/umap_spectrum.parquet",
         ],
-        code=code("gallery"),
+        code=code("cluster", "gallery"),
     output:
         gallery="results/{run}/gallery/gallery.h5",
         roles="results/{run}/gallery/roles.parquet",

@@ -3,7 +3,7 @@ if config["source"] == "simulate":
 
     rule stellar_library:
         input:
-            code=code("mock/library"),
+            code=code("mock/library", "wavelengths"),
         output:
             library="results/{run}/survey/stellar_library.h5",
         log:
@@ -25,11 +25,13 @@ if config["source"] == "simulate":
                 "mock/galaxies",
                 "mock/images",
                 "mock/junk",
+                "mock/library",
                 "mock/light",
                 "mock/morphology",
                 "mock/profiles",
                 "mock/spectra",
                 "mock/survey",
+                "wavelengths",
             ),
         output:
             joint="results/{run}/survey/joint.h5",
@@ -61,6 +63,8 @@ elif config["source"] == "ingest":
                 "ingest/spectra",
                 "ingest/spectrum_tables",
                 "ingest/survey",
+                "rgb",
+                "wavelengths",
             ),
             tracked=existing(config["ingest"]["catalogue"]),
         output:
