@@ -187,7 +187,7 @@ def test_scripts_run_from_ledger_to_gallery(tmp_path, monkeypatch):
         projections=[tmp_path / f"umap_{m}.parquet" for m in tables.MODALITIES],
         gallery=tmp_path / "gallery.h5",
         roles=parquet["roles"],
-        settings={"examples": 2, "mosaic_px": 3, "seed": 1},
+        settings={"examples": 2, "mosaic_cells": 3, "seed": 1},
     )
 
     roles = io.read_table(parquet["roles"])

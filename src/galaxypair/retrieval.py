@@ -12,6 +12,7 @@ from galaxypair.io import Embeddings
 
 logger = logging.getLogger(__name__)
 
+PROTOCOL = "test_split"
 BLOCK_VALUES = 16_000_000  # similarities in memory at a time (64 MB)
 TIE = 1e-6  # cosines closer than this differ only by rounding in float32
 NEIGHBOUR_COLUMNS = ("targetid", "reference", "query", "rank", "neighbour", "similarity")
@@ -78,7 +79,7 @@ def evaluate(
         ranks = pair_ranks(unit[query], unit[reference])
         summary = metrics.with_interval(measure, ranks, bootstrap=bootstrap, rng=rng)
         summary |= chance(n, recall_at)
-        key = ("test_split", reference, query, "pair")
+        key = (PROTOCOL, reference, query, "pair")
         rows += [(*key, name, *values, n) for name, values in summary.items()]
         logger.info(
             "%s finds %s among %s: %s",

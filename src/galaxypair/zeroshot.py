@@ -18,6 +18,7 @@ from galaxypair.io import Embeddings
 
 logger = logging.getLogger(__name__)
 
+PROTOCOL = "train_to_test"
 REDSHIFTS = ("z", "z_hp")  # errors of these are relative to 1 + z
 PREDICTION_COLUMNS = ("targetid", "reference", "query", "target", "y_true", "y_pred")
 
@@ -228,7 +229,7 @@ def _scores(predictions: pd.DataFrame, bootstrap: int, rng: np.random.Generator)
             bootstrap=bootstrap,
             rng=rng,
         )
-        key = ("train_to_test", reference, query, target)
+        key = (PROTOCOL, reference, query, target)
         rows += [(*key, name, *values, len(part)) for name, values in summary.items()]
         logger.info(
             "%s references, %s queries: R2 of %s = %.3f (%.3f ... %.3f), n = %s",

@@ -23,7 +23,7 @@ SETTINGS = {
     "retrieval": {"bootstrap": 20, "recall_at": [1, 10]},
     "umap": {"n_neighbors": 5},
     "cluster": {"kmeans_k": [2, 3], "dbscan_min_samples": 3},
-    "gallery": {"examples": 3, "mosaic_px": 4},
+    "gallery": {"examples": 3, "mosaic_cells": 4},
     "figures": {"dpi": 50},
 }
 FILES = [

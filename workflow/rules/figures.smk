@@ -246,7 +246,7 @@ rule figure_mosaic:
         "../../envs/figures.yaml"
     params:
         space="{space}",
-        tiles=config["gallery"]["mosaic_px"],
+        tiles=config["gallery"]["mosaic_cells"],
         dpi=config["figures"]["dpi"],
         mock=config["source"] == "simulate",
     script:

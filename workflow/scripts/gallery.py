@@ -24,7 +24,7 @@ def gallery(
         {path.stem: io.read_table(path) for path in clusters},
         {path.stem.removeprefix("umap_"): io.read_table(path) for path in projections},
         examples=settings["examples"],
-        mosaic_cells=settings["mosaic_px"],
+        mosaic_cells=settings["mosaic_cells"],
         rng=np.random.default_rng(settings["seed"]),
     )
     columns = ("targetid", "z", "image", "spectrum", "has_image", "has_spectrum")
