@@ -15,7 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from galaxypair import io, runtime, zeroshot
+from galaxypair import io, zeroshot
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     known = rng.random(arguments.references) < 2 / 3
     zeroshot.predict(references[known], labels[known, 1:], queries, arguments.k)
     seconds = time.perf_counter() - start
-    threads = os.environ.get("OMP_NUM_THREADS", runtime.cpu_count())
+    threads = os.environ.get("OMP_NUM_THREADS", os.cpu_count())
     print(
         f"{arguments.queries:,} queries x {arguments.references:,} references x {arguments.dim} dimensions, "
         f"2 properties, {threads} threads: {seconds:.1f} s, {peak_mb() - before:.0f} MB more memory"

@@ -7,7 +7,6 @@ import threading
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from galaxypair import runtime
@@ -52,17 +51,6 @@ def test_warnings_reach_the_log(tmp_path):
         warnings.simplefilter("always")
         warnings.warn("flux looks odd", RuntimeWarning, stacklevel=1)
     assert "RuntimeWarning: flux looks odd" in (tmp_path / "a.log").read_text()
-
-
-def test_seed_gives_the_same_numbers_again():
-    first, legacy = runtime.seed_everything(7).normal(size=3), np.random.rand()  # noqa: NPY002
-    second, legacy_again = runtime.seed_everything(7).normal(size=3), np.random.rand()  # noqa: NPY002
-    np.testing.assert_array_equal(first, second)
-    assert legacy == legacy_again
-
-
-def test_cpu_count_is_what_this_process_may_use():
-    assert 1 <= runtime.cpu_count() <= (os.cpu_count() or 1)
 
 
 class Clock:

@@ -1,16 +1,14 @@
-"""Logs, seeds, threads and progress of one job."""
+"""Logs, progress and errors of one job."""
 
 import errno
 import logging
 import os
-import random
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
 from tqdm import tqdm
 
 from galaxypair.errors import DataError, GalaxypairError
@@ -46,34 +44,6 @@ def setup_logging(log: Path | None = None) -> None:
 def _note_failed_thread(failure: threading.ExceptHookArgs) -> None:
     """One line for the terminal, where Python would print a traceback beside the job's own message."""
     logger.error("a helper thread failed (%s: %s)", failure.exc_type.__name__, failure.exc_value)
-
-
-def seed_everything(seed: int) -> np.random.Generator:
-    """Seed the global generators of Python and numpy; return a generator of our own.
-
-    Libraries that take no generator (and torch, seeded in `train`) draw from the global ones.
-
-    Parameters
-    ----------
-    seed : int
-
-    Returns
-    -------
-    numpy.random.Generator
-    """
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002
-    return np.random.default_rng(seed)
-
-
-def cpu_count() -> int:
-    """CPU cores that this process may use.
-
-    Returns
-    -------
-    int
-    """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _TerminalHandler(logging.StreamHandler):

@@ -8,7 +8,9 @@ from stage import stage
 
 from pathlib import Path
 
-from galaxypair import io, runtime
+import numpy as np
+
+from galaxypair import io
 from galaxypair.predict import load_references, predict, score
 
 
@@ -26,7 +28,7 @@ def predict_own(
 ) -> None:
     own = io.read_table(catalogue), io.read_table(ledger), io.read_embeddings(queries)
     table = predict(*own, *load_references(Path("results") / reference_run), k=k)
-    rows = score(table, bootstrap=bootstrap, rng=runtime.seed_everything(seed))
+    rows = score(table, bootstrap=bootstrap, rng=np.random.default_rng(seed))
     io.write_table(table.round(6), predictions)
     io.write_table(rows, metrics)
 

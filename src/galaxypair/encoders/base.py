@@ -1,7 +1,6 @@
 """What every encoder offers: raw survey units in, features out."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +14,10 @@ class Encoder(nn.Module, ABC):
 
     Attributes
     ----------
-    modality : {"image", "spectrum"}
     n_features : int
         Length of a feature vector.
     """
 
-    modality: ClassVar[str]
     n_features: int
 
     @abstractmethod

@@ -1,7 +1,5 @@
 """Two compact encoders, small enough to be trained from scratch on a laptop in minutes."""
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,8 +36,6 @@ class CompactImageEncoder(Encoder):
     width : int, default=16
         Channels of the first stage; the last has eight times as many.
     """
-
-    modality: ClassVar[str] = "image"
 
     def __init__(self, crop_px: int = 96, width: int = 16) -> None:
         super().__init__()
@@ -80,7 +76,6 @@ class CompactSpectrumEncoder(Encoder):
     Pooling over wavelength would throw the redshift away: where a line lies is what tells it.
     """
 
-    modality: ClassVar[str] = "spectrum"
     n_features = 256
 
     def __init__(self, width: int = 16) -> None:
