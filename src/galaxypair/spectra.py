@@ -6,7 +6,7 @@ from torch import Tensor
 
 from galaxypair import tables
 
-N_CHANNELS, N_BINS, N_SUMMARY = 2, 3890, 3  # what `split_continuum` makes
+N_CHANNELS, N_BINS, N_SUMMARY = 2, tables.N_WAVELENGTH // 2, 3  # what `split_continuum` makes
 
 
 def box_mean(values: Tensor, weights: Tensor, width: int) -> Tensor:
@@ -55,8 +55,8 @@ def split_continuum(flux: Tensor) -> tuple[Tensor, Tensor]:
     Notes
     -----
     What made a small network learn redshifts in minutes: absolute scale and slope of a spectrum
-    carry little of them, position of breaks and lines all. A running mean of 81 then 41 Angstrom
-    keeps the 4000 Angstrom break in the continuum channel and the lines in the other.
+    carry little of them, position of breaks and lines all. A running mean of 162 then 82
+    Angstrom keeps the 4000 Angstrom break in the continuum channel and the lines in the other.
     """
     mask = (flux != 0).float()
     flux = pair_mean(flux * mask, mask)
@@ -67,6 +67,7 @@ def split_continuum(flux: Tensor) -> tuple[Tensor, Tensor]:
     lines = (centred - smooth) * (mask > 0)
     variance = (smooth.square() * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(min=1)
     scatter = variance.sqrt().clamp(min=1e-3)
+    # mean |x| = 0.80 sigma for normal noise
     noise = box_mean(lines.abs(), mask, 151).clamp(min=1e-4) * 1.25
     channels = torch.stack([(smooth / scatter).clamp(-6, 6), torch.asinh(lines / noise)], 1)
     channels = channels * (mask > 0)[:, None]
@@ -121,6 +122,7 @@ def augment(flux: Tensor, generator: torch.Generator) -> Tensor:
         return torch.randn(shape, generator=generator).to(flux.device)
 
     data = flux != 0
+    low, high = tables.WAVELENGTH_MIN, tables.WAVELENGTH_MAX
     x = torch.linspace(-1, 1, flux.shape[1], device=flux.device)
     # median |difference of neighbours| = 0.954 sigma for white noise
     level = flux.diff(dim=1).abs().median(dim=1, keepdim=True).values.clamp(min=1e-4) / 0.954
@@ -128,7 +130,7 @@ def augment(flux: Tensor, generator: torch.Generator) -> Tensor:
     out = flux + extra * level * normal(*flux.shape)
     tilt = 0.15 * normal(n, 1) * x + 0.08 * normal(n, 1) * (x.square() - 1 / 3)
     out = out * torch.exp(tilt + 0.25 * normal(n, 1))
-    wavelength = (tables.WAVELENGTH_MIN + tables.WAVELENGTH_MAX) / 2 + x * 3112
-    blue = 3600 + 300 * draw(n, 1) * (draw(n, 1) < 0.5)
-    red = 9824 - 700 * draw(n, 1) * (draw(n, 1) < 0.5)
+    wavelength = (low + high) / 2 + x * (high - low) / 2
+    blue = low + 300 * draw(n, 1) * (draw(n, 1) < 0.5)
+    red = high - 700 * draw(n, 1) * (draw(n, 1) < 0.5)
     return out * (data & (wavelength >= blue) & (wavelength <= red))
