@@ -1,7 +1,6 @@
 """From shards and a trained model to a table of embeddings."""
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +29,11 @@ def embed_batch(model: PairModel, batch: dict[str, np.ndarray]) -> dict[str, np.
     dict of modality to ndarray of shape (n, d), float32
         NaN throughout where a galaxy lacks the modality.
     """
-    as_model_input: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-        "image": images.to_channels_first,
-        "spectrum": lambda spectrum: spectrum,
-    }
+    raw = {m: torch.from_numpy(batch[m]).to(device_of(model)) for m in tables.MODALITIES}
+    raw["image"] = images.to_channels_first(raw["image"])
     out = {}
     for modality in tables.MODALITIES:
-        raw = as_model_input[modality](torch.from_numpy(batch[modality])).to(device_of(model))
-        vectors = model.embed(modality, raw).float().cpu().numpy()
+        vectors = model.embed(modality, raw[modality]).float().cpu().numpy()
         out[modality] = np.where(batch[f"has_{modality}"][:, None], vectors, np.nan)
     return out
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from galaxypair import io, tables
+from galaxypair import images, io, tables
 
 OPEN_FILES = 100  # at a time; systems allow some hundred, a large survey has thousands of shards
 
@@ -43,12 +43,14 @@ class ShardDataset(Dataset):
         return len(self._where)
 
     def __getitems__(self, indices: list[int]) -> dict[str, torch.Tensor]:
+        """Read a batch: `image` (n, 3, h, w) and `spectrum` (n, 7781), float32."""
         # in the order of the file, shard by shard; the order within a batch does not matter
         where = self._where[np.sort(indices)]
         parts = [
             self._read(number, where[where[:, 0] == number, 1]) for number in np.unique(where[:, 0]).tolist()
         ]
-        return {name: torch.from_numpy(np.concatenate([p[name] for p in parts])) for name in parts[0]}
+        batch = {m: torch.from_numpy(np.concatenate([p[m] for p in parts])) for m in tables.MODALITIES}
+        return {**batch, "image": images.to_channels_first(batch["image"])}
 
     def _read(self, number: int, rows: np.ndarray) -> dict[str, np.ndarray]:
         # opened on first use, so that each worker process has files of its own
@@ -56,9 +58,7 @@ class ShardDataset(Dataset):
             if len(self._files) >= OPEN_FILES:
                 self._files.pop(next(iter(self._files))).close()  # the one opened first
             self._files[number] = io.open_hdf5(self._paths[number])
-        file = self._files[number]
-        image = np.stack([file["image"][row] for row in rows]).transpose(0, 3, 1, 2)
-        return {"image": image, "spectrum": np.stack([file["spectrum"][row] for row in rows])}
+        return {m: self._files[number][m][rows] for m in tables.MODALITIES}
 
 
 class EpochSampler(Sampler[int]):
