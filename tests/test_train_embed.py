@@ -179,6 +179,17 @@ def test_every_epoch_sees_each_galaxy_once_in_another_order():
     assert first != second
 
 
+def test_validation_batches_mix_the_groups_and_are_the_same_in_each_epoch(manifest):
+    val = loaders.ShardDataset(manifest, "val")
+    order = loaders.fixed_order(len(val), seed=1)
+    assert sorted(order) == list(range(len(val)))
+    batches = loaders.loader(val, 4, order=order, workers=0)
+    first, again = (torch.cat([batch["spectrum"] for batch in batches]) for _ in range(2))
+    assert torch.equal(first, again)
+    in_file_order = val.__getitems__([0, 1, 2, 3])["spectrum"]
+    assert not torch.equal(first[:4], in_file_order)
+
+
 def test_embeddings_do_not_depend_on_the_batch_size_and_repeat_exactly(manifest, tmp_path):
     torch.manual_seed(0)
     made = model.build(SETTINGS)

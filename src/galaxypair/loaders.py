@@ -85,15 +85,38 @@ class EpochSampler(Sampler[int]):
         return iter(rng.permutation(self._n).tolist())
 
 
-def loader(dataset: ShardDataset, batch_size: int, *, seed: int | None, workers: int) -> DataLoader:
+def fixed_order(n: int, seed: int) -> list[int]:
+    """Shuffle once for all epochs, so that validation losses compare.
+
+    Parameters
+    ----------
+    n : int
+    seed : int
+
+    Returns
+    -------
+    list of int
+
+    Notes
+    -----
+    Not the order of the file: groups go by brightness, so its batches would contrast galaxies of one
+    brightness with each other, a harder task than that of the shuffled train batches; and the galaxies
+    that fill no batch would always be the faintest.
+    """
+    return list(EpochSampler(n, seed))
+
+
+def loader(
+    dataset: ShardDataset, batch_size: int, *, order: Sampler[int] | list[int], workers: int
+) -> DataLoader:
     """Batch a dataset; an incomplete last batch is left out, since its loss would mean another thing.
 
     Parameters
     ----------
     dataset : ShardDataset
     batch_size : int
-    seed : int or None
-        Shuffle by this seed; None: file order.
+    order : Sampler or list of int
+        Positions in the dataset.
     workers : int
         Reading processes; 0 reads in the training process.
 
@@ -102,11 +125,10 @@ def loader(dataset: ShardDataset, batch_size: int, *, seed: int | None, workers:
     DataLoader
         Of dicts with `image` (n, 3, h, w) and `spectrum` (n, 7781), float32.
     """
-    sampler = None if seed is None else EpochSampler(len(dataset), seed)
     return DataLoader(
         dataset,
         batch_size,
-        sampler=sampler,
+        sampler=order,
         drop_last=True,
         num_workers=workers,
         persistent_workers=workers > 0,

@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from galaxypair import images, io, loaders, losses, model, spectra
 from galaxypair.errors import ConfigError, DataError
@@ -234,15 +235,12 @@ def fit(
     """
     accelerator = choose_accelerator(settings["accelerator"])
     torch.set_num_threads(threads)
-    train, val = (loaders.ShardDataset(manifest, split) for split in ("train", "val"))
-    _check_sizes(len(train), len(val), settings["batch_size"])
     lightning.seed_everything(settings["seed"], verbose=False)
-    workers = min(threads, 4) if accelerator == "gpu" else 0
-    train_loader = loaders.loader(train, settings["batch_size"], seed=settings["seed"], workers=workers)
-    val_batch = min(settings["batch_size"], len(val))
-    val_loader = loaders.loader(val, val_batch, seed=None, workers=workers)
+    train_loader, val_loader = _make_loaders(
+        manifest, settings, workers=min(threads, 4) if accelerator == "gpu" else 0
+    )
     task = ContrastiveTask(model_settings, settings, len(train_loader))
-    history = History(settings["batch_size"], val_batch)
+    history = History(train_loader.batch_size, val_loader.batch_size)
     checkpoints = ModelCheckpoint(
         folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False
     )
@@ -263,6 +261,17 @@ def fit(
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
     task.load_state_dict(best["state_dict"])
     return task.model.eval(), pd.DataFrame(history.rows)
+
+
+def _make_loaders(manifest: dict, settings: dict, *, workers: int) -> tuple[DataLoader, DataLoader]:
+    train, val = (loaders.ShardDataset(manifest, split) for split in ("train", "val"))
+    batch_size, seed = settings["batch_size"], settings["seed"]
+    _check_sizes(len(train), len(val), batch_size)
+    order, val_order = loaders.EpochSampler(len(train), seed), loaders.fixed_order(len(val), seed)
+    return (
+        loaders.loader(train, batch_size, order=order, workers=workers),
+        loaders.loader(val, min(batch_size, len(val)), order=val_order, workers=workers),
+    )
 
 
 def _resume_point(folder: Path) -> Path | None:
