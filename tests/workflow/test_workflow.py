@@ -120,7 +120,7 @@ def test_every_rule_logs_and_has_an_environment():
             assert re.search(r"^ *conda:", rule, re.MULTILINE), name
 
 
-def test_every_script_is_thin_and_run_by_a_rule():
+def test_every_script_is_run_by_a_rule_and_its_function_has_its_name():
     rules = "\n".join(path.read_text() for path in (REPO / "workflow" / "rules").glob("*.smk"))
     for script in (REPO / "workflow" / "scripts").glob("*.py"):
         if script.name != "stage.py":
@@ -128,3 +128,4 @@ def test_every_script_is_thin_and_run_by_a_rule():
             text = script.read_text()
             assert text.startswith('"""'), f"{script.name}: no module docstring"
             assert "from stage import stage" in text, script.name
+            assert f"\ndef {script.stem}(" in text, script.name

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from galaxypair import io
-from galaxypair.predict import load_references, predict, score
+from galaxypair.predict import load_references, score
+from galaxypair.predict import predict as predict_own
 
 
-def predict_own(
+def predict(
     *,
     queries: Path,
     catalogue: Path,
@@ -27,11 +28,11 @@ def predict_own(
     seed: int,
 ) -> None:
     own = io.read_table(catalogue), io.read_table(ledger), io.read_embeddings(queries)
-    table = predict(*own, *load_references(Path("results") / reference_run), k=k)
+    table = predict_own(*own, *load_references(Path("results") / reference_run), k=k)
     rows = score(table, bootstrap=bootstrap, rng=np.random.default_rng(seed))
     io.write_table(table.round(6), predictions)
     io.write_table(rows, metrics)
 
 
 if __name__ == "__main__":
-    stage(predict_own)
+    stage(predict)

@@ -7,26 +7,18 @@ from pathlib import Path
 
 import torch
 
-from galaxypair import __version__, io, model, train
+from galaxypair import __version__, io, model
+from galaxypair import train as core
 
 
-def run(
-    manifest: Path,
-    weights: Path,
-    config: Path,
-    history: Path,
-    card: Path,
-    state: Path,
-    model_settings: dict,
-    settings: dict,
-    provenance: dict,
-    modules: list[Path],
-    threads: int = 1,
-) -> None:
+def train(
+    *, manifest: Path, weights: Path, config: Path, history: Path, card: Path, state: Path,
+    model_settings: dict, settings: dict, provenance: dict, modules: list[Path], threads: int = 1,
+) -> None:  # fmt: skip
     dataset = io.read_manifest(manifest)
-    folder = state / train.state_key(model_settings, settings, dataset["fingerprint"], modules)
-    with train.only_writer(folder):
-        best, rows = train.fit(dataset, folder, model_settings, settings, threads=threads)
+    folder = state / core.state_key(model_settings, settings, dataset["fingerprint"], modules)
+    with core.only_writer(folder):
+        best, rows = core.fit(dataset, folder, model_settings, settings, threads=threads)
     exported = {
         **provenance,
         "model": model_settings,
@@ -38,8 +30,8 @@ def run(
     model.save(best, weights)
     io.write_table(rows, history)
     io.write_text(json.dumps(exported, indent=1) + "\n", config)
-    io.write_text(train.card(exported, rows), card)
+    io.write_text(core.card(exported, rows), card)
 
 
 if __name__ == "__main__":
-    stage(run)
+    stage(train)
