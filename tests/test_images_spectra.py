@@ -58,17 +58,16 @@ def spectrum(n=3):
     return flux
 
 
-def test_split_continuum_has_no_say_on_bins_without_data():
+def test_split_continuum_is_0_without_data_and_knows_no_edge_of_a_gap():
     flux = spectrum()
+    flux[:, 4000:4006] -= 20  # no line, so that an edge would be all there is
     flux[:, :1000] = 0
     channels, summary = spectra.split_continuum(flux)
     assert channels.shape == (3, spectra.N_CHANNELS, spectra.N_BINS)
     assert summary.shape == (3, spectra.N_SUMMARY)
     assert (channels[..., :500] == 0).all()
     assert torch.isfinite(channels).all() and torch.isfinite(summary).all()
-    other = flux.clone()
-    other[:, :1000] = 0
-    assert torch.equal(spectra.split_continuum(other)[0], channels)
+    assert channels[:, 1, 500:540].mean(1).abs().max() < 0.5  # in units of the noise
 
 
 def test_split_continuum_puts_lines_at_their_place():

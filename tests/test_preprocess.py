@@ -164,3 +164,10 @@ def test_position_groups_join_chains_and_ignore_unknown_places():
     groups = splits.position_groups(targetid, ra, np.zeros(5), 1.0)
     assert set(groups) == {1, 2, 3}
     assert len(set(groups.values())) == 1
+
+
+def test_position_groups_of_two_and_none_at_radius_0():
+    targetid, place = np.array([8, 9]), np.array([10.0, 10.0])
+    groups = splits.position_groups(targetid, place, np.zeros(2), 1.0)
+    assert set(groups) == {8, 9} and groups[8] == groups[9]
+    assert splits.position_groups(targetid, place, np.zeros(2), 0.0) == {}

@@ -37,7 +37,7 @@ class Cuts:
         Whether galaxies without a redshift are cut.
     require_modalities : {"both", "either"}
     match_radius_arcsec : float
-        Targets closer than this are one galaxy.
+        Targets closer than this are one galaxy; 0: no such check.
     """
 
     shard_rows: int
@@ -184,8 +184,7 @@ def judge(block: io.JointBlock, cuts: Cuts) -> pd.DataFrame:
     either = cuts.require_modalities == "either"
     enough = (image_good | spectrum_good) if either else (image_good & spectrum_good)
     # a missing modality says less than a bad one
-    absent = np.isin(image, ["image_absent"])
-    worst = np.where(image_good | (absent & ~spectrum_good), spectrum, image)
+    worst = np.where(image_good | ((image == "image_absent") & ~spectrum_good), spectrum, image)
     reason = np.where(~enough, worst, z)
     left_out = np.where(image_good, spectrum, image)
     detail = np.where(enough & (left_out != ""), np.char.add("left out: ", left_out), "")
@@ -319,11 +318,11 @@ def build_dataset(
             f"`{joint}`: none of {len(ledger)} galaxies passed the cuts ({balance(ledger)}). "
             "Loosen the cuts in the section `preprocess` of the config."
         )
-    names = ledger.loc[ledger["kept"], "split"].value_counts()
+    rows = ledger.loc[ledger["kept"], "split"].value_counts()
     manifest = {
         "crop_px": cuts.crop_px,
         "shards": writer.shards,
-        "splits": {s: int(names.get(s, 0)) for s in tables.SPLITS},
+        "splits": {s: int(rows.get(s, 0)) for s in tables.SPLITS},
         "fingerprint": writer.fingerprint,
     }
     return ledger, manifest

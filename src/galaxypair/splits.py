@@ -77,7 +77,7 @@ def position_groups(
     targetid : ndarray of shape (n,), int64
     ra, dec : ndarray of shape (n,), float64 [deg]
     radius_arcsec : float
-        Targets closer than this belong together, and so do chains of them.
+        Targets closer than this belong together, and so do chains of them; 0: none do.
 
     Returns
     -------
