@@ -188,11 +188,26 @@ def test_summary_holds_the_key_numbers(tables):
     assert "random guessing gives 0.5" in text
 
 
+def own_metrics(tables):
+    rows = [
+        ("own_galaxies", "image", "image", "z", "nmad", 0.02, 0.01, 0.03, 12),
+        ("own_galaxies", "image", "image", "log_mstar", "nmad", 0.2, 0.1, 0.3, 5),
+    ]
+    return pd.DataFrame(rows, columns=list(tables["zeroshot"]))
+
+
+def test_table_of_own_galaxies_tells_properties_apart(tables):
+    table = report_tables.prediction_table(own_metrics(tables))
+    assert table["target"].tolist() == ["z", "log_mstar"]
+    assert table["from"].tolist() == ["image", "image"]
+    assert table["value [68 % interval]"].tolist() == ["0.02 [0.01, 0.03]", "0.20 [0.10, 0.30]"]
+    assert table["metric"].notna().all()
+
+
 def test_summary_of_own_galaxies_leaves_out_what_was_not_measured(tables):
-    rows = [("knn", "image", "image", "z", "nmad", 0.02, 0.01, 0.03, 12)]
-    own = pd.DataFrame(rows, columns=list(tables["zeroshot"]))
+    own = own_metrics(tables)
     text = " ".join(report_tables.summarise({"ledger": tables["ledger"], "predictions": own}))
-    assert "own galaxies: image nmad 0.02 [0.01, 0.03] (n = 12)" in text
+    assert "own galaxies: image nmad 0.02 [0.01, 0.03] (n = 12)." in text  # and not that of the mass
     assert "Zero-shot" not in text
 
 

@@ -69,6 +69,32 @@ def retrieval_table(metrics: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def prediction_table(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Lay out how well the predictions of own galaxies agree with what was known.
+
+    Parameters
+    ----------
+    metrics : pandas.DataFrame
+        `metrics/predictions_metrics.csv`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per property, modality and metric.
+    """
+    return pd.DataFrame(
+        {
+            "target": metrics["target"],
+            "from": metrics["query"],
+            "metric": metrics["metric"].map(METRICS),
+            "value [68 % interval]": [
+                style.interval(*v) for v in metrics[["value", "low", "high"]].to_numpy()
+            ],
+            "n": metrics["n"].map("{:,.0f}".format),
+        }
+    )
+
+
 def ledger_table(ledger: pd.DataFrame) -> pd.DataFrame:
     """Count the galaxies by what became of them.
 
@@ -144,7 +170,7 @@ def collect_tables(read: Mapping[str, pd.DataFrame], benchmarks: Path) -> dict[s
     if "retrieval" in read:
         made["Retrieval"] = retrieval_table(read["retrieval"])
     if "predictions" in read:
-        made["Own galaxies with a known redshift"] = retrieval_table(read["predictions"])
+        made["Own galaxies of known redshift or mass"] = prediction_table(read["predictions"])
     made["Run time and peak memory"] = resources_table(benchmarks)
     return made
 
@@ -172,7 +198,7 @@ def summarise(read: Mapping[str, pd.DataFrame]) -> list[str]:
     if "retrieval" in read:
         found += _recall_sentence(read["retrieval"])
     if "predictions" in read:
-        rows = read["predictions"].query("metric in ['nmad', 'outlier_fraction']")
+        rows = read["predictions"].query("target == 'z' and metric in ['nmad', 'outlier_fraction']")
         parts = [
             f"{r.query} {r.metric.replace('_', ' ')} {style.interval(r.value, r.low, r.high)} (n = {r.n:.0f})"
             for r in rows.itertuples()
