@@ -120,6 +120,9 @@ def test_either_keeps_a_galaxy_by_its_good_modality_and_says_what_was_left_out(t
     assert ledger.loc[0, "detail"] == "left out: image_not_finite"
     assert ledger.loc[2, "detail"] == "left out: spectrum_all_zero"
     assert ledger.loc[4, "kept"]  # no redshift, none required
+    with h5py.File(tmp_path / "dataset" / tables.SHARD_NAME.format(0)) as shard:
+        assert not shard["image"][0].any() and shard["spectrum"][0].any()
+        assert not shard["spectrum"][2].any() and shard["image"][2].any()
 
 
 def test_two_targets_at_one_place_are_one_galaxy(tmp_path):
