@@ -47,10 +47,8 @@ def _write_history(folder: Path) -> None:
     history = pd.DataFrame({"epoch": epoch, "train_loss": 5.5 * np.exp(-epoch / 12) + 0.6})
     history["val_loss"] = 5.5 * np.exp(-epoch / 10) + 1.2 + 0.002 * (epoch - 12) ** 2
     history["learning_rate"] = 1e-3 * (1 + np.cos(np.pi * epoch / 20))
-    history["val_recall_at_10"] = 0.25 * (1 - np.exp(-epoch / 8))
-    history["chance_loss"] = np.log(256)
-    history["seconds"] = 10.0
-    io.write_table(history, folder / "model/history.csv")
+    history["chance_loss"] = history["chance_val_loss"] = np.log(256)
+    io.write_table(history[list(tables.HISTORY_COLUMNS)], folder / "model/history.csv")
 
 
 def _write_metrics(folder: Path, properties: pd.DataFrame, rng: np.random.Generator) -> None:

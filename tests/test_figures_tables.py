@@ -48,17 +48,13 @@ def test_training_marks_best_epoch_and_random_guess(run):
     best = history.loc[history["val_loss"].idxmin(), "epoch"]
     assert f"epoch {best}" in texts(figure)
     assert "random guess" in texts(figure)
-    assert "recall@10" in texts(figure)
 
 
-def test_training_draws_what_there_is():
-    figure = training.curves(pd.DataFrame({"epoch": [1, 2], "train_loss": [3.0, 2.0]}))
-    assert len(figure.axes) == 1
-    assert "best" not in texts(figure)
-
-
-def test_training_without_epochs_says_so():
-    assert "No epoch" in texts(training.curves(pd.DataFrame({"epoch": [], "train_loss": []})))
+def test_training_of_a_small_val_split_shows_both_guesses(run):
+    history = io.read_table(run / "model/history.csv")
+    assert "random guess, train" not in texts(training.curves(history))
+    both = texts(training.curves(history.assign(chance_val_loss=3.0)))
+    assert "random guess, train" in both and "random guess, validation" in both
 
 
 # --- ledger --------------------------------------------------------------------------------------

@@ -94,6 +94,16 @@ MODALITIES = ("image", "spectrum")
 # "fingerprint": hash of all that the shards hold}.
 SHARD_NAME = "shard-{:05d}.h5"
 
+# --- model/history.csv: one row per epoch; chance: the loss of embeddings that tell nothing ---------
+HISTORY_COLUMNS = (
+    "epoch",  # counted from 1
+    "train_loss",
+    "val_loss",
+    "learning_rate",
+    "chance_loss",
+    "chance_val_loss",
+)
+
 # --- tables after `embed` ------------------------------------------------------------------------
 # embeddings/{split}.parquet: targetid i8, split str, {modality}_embedding and
 # {modality}_embedding_unit as fixed-size lists of f4 (NaN throughout where the modality is absent).

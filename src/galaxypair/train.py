@@ -19,7 +19,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from galaxypair import images, io, loaders, losses, model, spectra
+from galaxypair import images, io, loaders, losses, model, spectra, tables
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.runtime import Progress
 
@@ -224,7 +224,7 @@ def fit(
     -------
     best : model.PairModel
     history : pandas.DataFrame
-        Columns epoch, train_loss, val_loss, learning_rate, chance_loss, chance_val_loss.
+        `tables.HISTORY_COLUMNS`.
 
     Raises
     ------
@@ -260,7 +260,7 @@ def fit(
     trainer.fit(task, train_loader, val_loader, ckpt_path=_resume_point(folder), weights_only=True)
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
     task.load_state_dict(best["state_dict"])
-    return task.model.eval(), pd.DataFrame(history.rows)
+    return task.model.eval(), pd.DataFrame(history.rows, columns=list(tables.HISTORY_COLUMNS))
 
 
 def _make_loaders(manifest: dict, settings: dict, *, workers: int) -> tuple[DataLoader, DataLoader]:
