@@ -2,6 +2,7 @@ import json
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from factories import make_joint
 
@@ -111,6 +112,31 @@ def test_noise_around_zero_is_not_negative_flux():
     found = preprocess.significance(noise, noise != 0)
     assert abs(found).max() < 5
     assert preprocess.significance(np.zeros((1, 9), np.float32), np.zeros((1, 9), bool)) == 0
+
+
+def test_significance_is_the_mean_over_its_error():
+    flux = np.random.default_rng(4).normal(-0.3, 3, (20, 10_000)).astype(np.float32)
+    assert preprocess.significance(flux, flux != 0).mean() == pytest.approx(-10, abs=0.7)
+
+
+def test_limits_themselves_are_kept():
+    z = np.array([-1e-6, 0.0, 0.8, 0.81], np.float32)
+    at_limit = preprocess.Cuts(**{**vars(CUTS), "z_max": float(z[2])})
+    assert (preprocess.redshift_reasons(z, at_limit) == "").tolist() == [False, True, True, False]
+    spectra = np.ones((2, 7780), np.float32)
+    spectra[0, :3890], spectra[1, :3891] = 0, 0
+    assert preprocess.spectrum_reasons(spectra, CUTS).tolist() == ["", "spectrum_bad_pixels"]
+
+
+def test_galaxies_that_never_reached_the_joint_file_are_marked_as_such(tmp_path):
+    catalogue = pd.DataFrame({"targetid": [1, 2], "z": 0.1, "kept": [True, False]})
+    catalogue = catalogue.assign(reason=["", "file_missing"], detail="")
+    ledger, _ = build(tmp_path)
+    joined = preprocess.finish_ledger([ledger, preprocess.rejected_rows(catalogue)])
+    assert joined.dtypes.equals(ledger.dtypes)
+    assert joined.iloc[-1][["row", "group", "index", "targetid", "shard"]].tolist() == [20, "", -1, 2, -1]
+    kept = int(joined["kept"].sum())
+    assert preprocess.balance(joined).startswith(f"21 in = {kept} kept + {21 - kept} in ledger: ")
 
 
 def test_either_keeps_a_galaxy_by_its_good_modality_and_says_what_was_left_out(tmp_path):
