@@ -29,6 +29,15 @@ def test_image_augmentations_only_move_pixels():
         np.testing.assert_array_equal(np.sort(before.flatten()), np.sort(after.flatten()))
 
 
+def test_image_augmentations_shift_by_at_most_four_pixels_to_every_side():
+    x = torch.zeros(300, 3, 112, 112)
+    x[..., 55:57, 55:57] = 1  # in the middle, whatever the symmetry
+    out = images.augment(x, 96, generator())[:, 0]
+    top, left = out.amax(2).argmax(1) - 47, out.amax(1).argmax(1) - 47
+    for shift in (top, left):
+        assert (int(shift.min()), int(shift.max())) == (-4, 4)
+
+
 def test_center_crop_keeps_the_centre():
     x = torch.zeros(1, 3, 112, 112)
     x[..., 56, 56] = 1
@@ -93,3 +102,21 @@ def test_spectrum_augmentations_are_drawn_for_each_galaxy_and_keep_gaps():
     out = spectra.augment(flux, generator())
     assert (out[:, 3000:3100] == 0).all()
     assert len({round(float(o[4003]), 3) for o in out}) == 16
+
+
+def test_continuum_channel_has_unit_scatter():
+    channels, _ = spectra.split_continuum(spectrum())
+    np.testing.assert_allclose(channels[:, 0].square().mean(1), 1, rtol=1e-3)
+
+
+def test_spectrum_augmentations_cut_ends_tilt_and_scale_as_documented():
+    out = spectra.augment(torch.full((400, tables.N_WAVELENGTH), 5.0), generator())
+    data = out != 0
+    blue = 0.8 * data.int().argmax(1)  # Angstrom cut at either end
+    red = 0.8 * data.flip(1).int().argmax(1)
+    for cut, most in ((blue, 300), (red, 700)):
+        assert 0.9 * most < cut.max() <= most
+        assert 0.4 < (cut > 0).float().mean() < 0.6
+    low, middle, high = out[:, 1945].log(), out[:, 3890].log(), out[:, 5835].log()
+    assert (middle - np.log(5)).std() == pytest.approx(0.25, rel=0.1)
+    assert (high - low).std() == pytest.approx(0.15, rel=0.1)
