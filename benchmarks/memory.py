@@ -18,7 +18,7 @@ import yaml
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "src"))
 
-from galaxypair import embed, io, model, preprocess
+from galaxypair import embed, io, model, preprocess, quality
 from galaxypair.mock import library, survey
 
 CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ def simulate(folder: Path, rows: int) -> None:
 
 
 def cut(folder: Path, rows: int) -> None:
-    cuts = preprocess.Cuts(**CONFIG["preprocess"])
+    cuts = quality.Cuts(**CONFIG["preprocess"])
     _, manifest = preprocess.build_dataset(folder / "joint.h5", folder, cuts, CONFIG["split"], {})
     io.write_text(json.dumps(manifest), folder / "manifest.json")
 

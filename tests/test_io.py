@@ -78,7 +78,7 @@ def test_atomic_path_keeps_the_old_file_on_failure(tmp_path):
 def test_iter_joint_gives_every_row_once_in_the_order_of_the_file(tmp_path):
     path = make_joint(tmp_path / "joint.h5", n_per_group=7, groups=2)
     blocks = list(io.iter_joint(path, block_rows=3))
-    assert [(b.group, b.start, len(b.z)) for b in blocks] == [
+    assert [(b.group, b.index[0], len(b.z)) for b in blocks] == [
         *(("0", 0, 3), ("0", 3, 3), ("0", 6, 1)),
         *(("1", 0, 3), ("1", 3, 3), ("1", 6, 1)),
     ]

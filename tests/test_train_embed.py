@@ -12,7 +12,7 @@ from factories import make_dataset, make_joint
 from test_model import SETTINGS
 from test_preprocess import CUTS
 
-from galaxypair import embed, io, loaders, model, preprocess, train
+from galaxypair import embed, io, loaders, model, preprocess, quality, train
 from galaxypair.errors import ConfigError, DataError
 
 TRAIN = {
@@ -32,7 +32,7 @@ TRAIN = {
 def manifest(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dataset")
     joint = make_joint(folder / "joint.h5", n_per_group=20, groups=2)
-    cuts = preprocess.Cuts(**{**vars(CUTS), "shard_rows": 15})
+    cuts = quality.Cuts(**{**vars(CUTS), "shard_rows": 15})
     _, made = preprocess.build_dataset(joint, folder, cuts, {"train_fraction": 0.8, "val_fraction": 0.3}, {})
     joint.unlink()
     io.write_text(json.dumps(made), folder / "manifest.json")

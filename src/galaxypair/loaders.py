@@ -58,7 +58,7 @@ class ShardDataset(Dataset):
             if len(self._files) >= OPEN_FILES:
                 self._files.pop(next(iter(self._files))).close()  # the one opened first
             self._files[number] = io.open_hdf5(self._paths[number])
-        return {m: self._files[number][m][rows] for m in tables.MODALITIES}
+        return io.read_rows(self._files[number], tables.MODALITIES, rows)
 
 
 class EpochSampler(Sampler[int]):

@@ -87,11 +87,12 @@ SPLITS = ("train", "val", "test")
 MODALITIES = ("image", "spectrum")
 
 # --- shards --------------------------------------------------------------------------------------
-# dataset/shard-00000.h5 ...: datasets image (n, crop_px, crop_px, 3) f4, spectrum (n, 7781) f4,
+# dataset/shard-00000.h5 ...: datasets image (n, crop_px, crop_px, 3) f4 or f2, spectrum (n, 7781) likewise,
 # z f4, targetid i8, split u1 (position in SPLITS), has_image ?, has_spectrum ?.
 # A modality that a galaxy lacks is 0 throughout there.
 # dataset/manifest.json: {"crop_px": int, "shards": [{"name", "rows"}], "splits": {split: rows},
-# "fingerprint": hash of all that the shards hold}.
+# "fingerprint": hash of all that the shards hold}. A shard comes from some consecutive rows of one group;
+# numbers are left out where none of them was kept.
 SHARD_NAME = "shard-{:05d}.h5"
 
 # --- model/history.csv: one row per epoch; chance: the loss of embeddings that tell nothing ---------

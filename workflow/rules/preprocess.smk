@@ -7,7 +7,7 @@ rule preprocess:
             if config["source"] == "ingest"
             else []
         ),
-        code=code("preprocess", "splits"),
+        modules=code("duplicates", "ledger", "preprocess", "quality", "splits"),
     output:
         manifest="results/{run}/dataset/manifest.json",
         ledger="results/{run}/dataset/ledger.parquet",
@@ -17,8 +17,9 @@ rule preprocess:
         "logs/{run}/preprocess.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
+    threads: 16
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, threads: 1000 + 700 * threads,
     params:
         cuts=config["preprocess"],
         split=config["split"],

@@ -7,25 +7,29 @@ import logging
 from pathlib import Path
 
 from galaxypair import io, splits
+from galaxypair import ledger as accounts
 from galaxypair import preprocess as core
-
-logger = logging.getLogger(__name__)
+from galaxypair.quality import Cuts
 
 
 def preprocess(
-    joint: Path, provabgs: Path, catalogue: Path | None, manifest: Path, ledger: Path, cuts: dict, split: dict
-) -> None:
-    limits = core.Cuts(**cuts)
+    *, joint: Path, provabgs: Path, catalogue: Path | None, modules: list[Path],
+    manifest: Path, ledger: Path, cuts: dict, split: dict, threads: int = 1,
+) -> None:  # fmt: skip
+    limits = Cuts(**cuts)
     sky = io.read_provabgs(provabgs, needed=("TARGETID", "RA", "DEC"))
     places = splits.position_groups(
         sky["targetid"].to_numpy(), sky["ra"].to_numpy(), sky["dec"].to_numpy(), limits.match_radius_arcsec
     )
-    frame, contents = core.build_dataset(joint, manifest.parent, limits, split, places)
+    frame, contents = core.build_dataset(
+        joint, manifest.parent, limits, split, places, processes=threads, code=modules
+    )
     if catalogue is not None:
-        frame = core.finish_ledger([frame, core.rejected_rows(io.read_table(catalogue))])
+        frame = accounts.finish_ledger([frame, accounts.rejected_rows(io.read_table(catalogue))])
     io.write_table(frame, ledger)
     io.write_text(json.dumps(contents, indent=1) + "\n", manifest)
-    logger.info("%s", core.balance(frame))
+    core.forget_parts(manifest.parent)
+    logging.getLogger(__name__).info("%s", accounts.balance(frame))
 
 
 if __name__ == "__main__":

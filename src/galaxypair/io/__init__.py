@@ -8,9 +8,18 @@ from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, read_embeddin
 from galaxypair.io.files import atomic_path, open_hdf5, write_text
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
-from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint
+from galaxypair.io.joint import (
+    JointBlock,
+    check_joint,
+    create_joint_group,
+    iter_joint,
+    iter_joint_rows,
+    joint_chunk_rows,
+    read_joint_column,
+    read_joint_rows,
+)
 from galaxypair.io.provabgs import provabgs_table, read_provabgs, write_provabgs, write_provabgs_blocks
-from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest
+from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, read_rows
 
 __all__ = [
     "Embeddings",
@@ -20,15 +29,20 @@ __all__ = [
     "check_joint",
     "create_joint_group",
     "iter_joint",
+    "iter_joint_rows",
     "iter_shards",
+    "joint_chunk_rows",
     "open_hdf5",
     "provabgs_table",
     "read_arrays",
     "read_embeddings",
     "read_galaxies",
     "read_gallery",
+    "read_joint_column",
+    "read_joint_rows",
     "read_manifest",
     "read_provabgs",
+    "read_rows",
     "read_table",
     "unit",
     "write_arrays",

@@ -1,6 +1,7 @@
 """The joint image-spectrum file: checked, streamed block by block, allocated."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +15,13 @@ from galaxypair.io.files import open_hdf5
 
 @dataclass(frozen=True)
 class JointBlock:
-    """Some consecutive rows of one group of a joint file.
+    """Some rows of one group of a joint file.
 
     Attributes
     ----------
     group : str
-    start : int
-        Row in the group of the first galaxy.
+    index : ndarray of shape (n,), int64
+        Rows in the group, ascending.
     images : ndarray of shape (n, 152, 152, 3), float32 [nanomaggies / pixel]
     spectra : ndarray of shape (n, 7781), float32 [1e-17 erg / s / cm2 / Angstrom]
     z : ndarray of shape (n,), float32
@@ -28,11 +29,26 @@ class JointBlock:
     """
 
     group: str
-    start: int
+    index: np.ndarray
     images: np.ndarray
     spectra: np.ndarray
     z: np.ndarray
     targetid: np.ndarray
+
+    def pieces(self, rows: int) -> Iterator["JointBlock"]:
+        """Cut the block into smaller ones, without copying.
+
+        Parameters
+        ----------
+        rows : int
+
+        Yields
+        ------
+        JointBlock
+        """
+        columns = (self.index, self.images, self.spectra, self.z, self.targetid)
+        for start in range(0, len(self.index), rows):
+            yield JointBlock(self.group, *(values[start : start + rows] for values in columns))
 
 
 def check_joint(path: Path) -> dict[str, int]:
@@ -98,13 +114,79 @@ def _check_group(path: Path, group: str, node: h5py.Group) -> int:
     return rows["targetids"]
 
 
-def iter_joint(path: Path, block_rows: int = 256) -> Iterator[JointBlock]:
+def joint_chunk_rows(path: Path, group: str) -> int:
+    """Tell how many rows share a chunk of the file, to read them together.
+
+    Parameters
+    ----------
+    path : Path
+    group : str
+
+    Returns
+    -------
+    int
+        1 for contiguous data, as the published file is thought to be.
+    """
+    with open_hdf5(path) as file:
+        chunks = (file[group][name].chunks for name in ("images", "spectra"))
+        return max((rows[0] for rows in chunks if rows), default=1)
+
+
+def read_joint_column(path: Path, group: str, name: str) -> np.ndarray:
+    """Read one of the small datasets of a group whole.
+
+    Parameters
+    ----------
+    path : Path
+    group : str
+    name : {"redshifts", "targetids"}
+
+    Returns
+    -------
+    ndarray of shape (n,), float32 or int64
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    with open_hdf5(path) as file, _named(path, group, 0):
+        return file[group][name][:].astype(tables.JOINT_DATASETS[name][1], copy=False)
+
+
+def read_joint_rows(path: Path, group: str, index: np.ndarray) -> JointBlock:
+    """Read single rows, wherever they lie in a group.
+
+    Parameters
+    ----------
+    path : Path
+    group : str
+    index : ndarray of shape (n,), int64
+        Ascending.
+
+    Returns
+    -------
+    JointBlock
+
+    Raises
+    ------
+    DataError
+        If a row cannot be read.
+    """
+    with open_hdf5(path) as file, _named(path, group, index[0]):
+        rows = [{name: file[group][name][i] for name in tables.JOINT_DATASETS} for i in index.tolist()]
+    return _block(
+        group, index, {name: np.stack([row[name] for row in rows]) for name in tables.JOINT_DATASETS}
+    )
+
+
+def iter_joint(path: Path, block_rows: int = 64) -> Iterator[JointBlock]:
     """Stream a joint file block by block, in the order of the file.
 
     Parameters
     ----------
     path : Path
-    block_rows : int, default=256
+    block_rows : int, default=64
         Rows held in memory at a time (0.3 MB each).
 
     Yields
@@ -116,27 +198,61 @@ def iter_joint(path: Path, block_rows: int = 256) -> Iterator[JointBlock]:
     DataError
         If a block cannot be read (truncated file) or the layout is wrong.
     """
-    counts = check_joint(path)
+    for group, rows in check_joint(path).items():
+        yield from iter_joint_rows(path, group, 0, rows, block_rows)
+
+
+def iter_joint_rows(
+    path: Path, group: str, start: int, stop: int, block_rows: int = 64
+) -> Iterator[JointBlock]:
+    """Stream consecutive rows of one group block by block.
+
+    Parameters
+    ----------
+    path : Path
+        Its layout must have been checked.
+    group : str
+    start, stop : int
+    block_rows : int, default=64
+        Rows read at a time; take whole chunks (`joint_chunk_rows`), or they are unpacked repeatedly.
+
+    Yields
+    ------
+    JointBlock
+
+    Raises
+    ------
+    DataError
+        If a block cannot be read.
+    """
     with open_hdf5(path) as file:
-        for group, rows in counts.items():
-            node = file[group]
-            for start in range(0, rows, block_rows):
-                rows_here = slice(start, min(start + block_rows, rows))
-                try:
-                    data = {name: node[name][rows_here] for name in tables.JOINT_DATASETS}
-                except OSError as err:
-                    raise DataError(
-                        f"`{path}`: group `{group}`, rows {start} onwards cannot be read ({err}). "
-                        "The file is incomplete or damaged: fetch or make it again."
-                    ) from err
-                yield JointBlock(
-                    group,
-                    start,
-                    data["images"].astype(np.float32, copy=False),
-                    data["spectra"].reshape(len(data["spectra"]), -1).astype(np.float32, copy=False),
-                    data["redshifts"].astype(np.float32, copy=False),
-                    data["targetids"].astype(np.int64, copy=False),
-                )
+        for first in range(start, stop, block_rows):
+            rows = slice(first, min(first + block_rows, stop))
+            with _named(path, group, first):
+                data = {name: file[group][name][rows] for name in tables.JOINT_DATASETS}
+            yield _block(group, np.arange(rows.start, rows.stop), data)
+
+
+@contextmanager
+def _named(path: Path, group: str, first: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        raise DataError(
+            f"`{path}`: group `{group}`, rows {first} onwards cannot be read ({err}). "
+            "The file is incomplete or damaged: fetch or make it again."
+        ) from err
+
+
+def _block(group: str, index: np.ndarray, data: dict[str, np.ndarray]) -> JointBlock:
+    return JointBlock(
+        group,
+        index,
+        data["images"].astype(np.float32, copy=False),
+        data["spectra"].reshape(len(index), -1).astype(np.float32, copy=False),
+        data["redshifts"].astype(np.float32, copy=False),
+        data["targetids"].astype(np.int64, copy=False),
+    )
 
 
 def create_joint_group(file: h5py.File, group: str, rows: int) -> h5py.Group:

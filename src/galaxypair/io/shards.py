@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from galaxypair import tables
@@ -49,6 +50,24 @@ def read_manifest(path: Path) -> dict:
                 "Make it again: your command with `--forcerun preprocess` added."
             )
     return manifest
+
+
+def read_rows(file: h5py.File, columns: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
+    """Read rows of an open shard; images and spectra as float32, whatever they are stored as.
+
+    Parameters
+    ----------
+    file : h5py.File
+    columns : sequence of str
+    rows : slice or ndarray of int
+        Ascending.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    read = {c: file[c][rows] for c in columns}
+    return {c: v.astype(np.float32) if v.dtype == np.float16 else v for c, v in read.items()}
 
 
 def iter_shards(
@@ -106,7 +125,10 @@ def _iter_parts(
             for start in range(0, len(codes), batch_rows):
                 keep = wanted[start : start + batch_rows]
                 if keep.any():
-                    yield {c: file[c][start : start + batch_rows][keep] for c in columns}
+                    yield {
+                        c: values[keep]
+                        for c, values in read_rows(file, columns, slice(start, start + batch_rows)).items()
+                    }
 
 
 def read_galaxies(manifest: dict, targetid: np.ndarray, columns: Sequence[str]) -> dict[str, np.ndarray]:
@@ -135,7 +157,7 @@ def read_galaxies(manifest: dict, targetid: np.ndarray, columns: Sequence[str]) 
     for path in manifest["paths"]:
         with open_hdf5(path) as file:
             rows = np.flatnonzero(np.isin(file["targetid"][:], wanted))
-            parts.append({c: file[c][rows] for c in columns})
+            parts.append(read_rows(file, columns, rows))
     found = {c: np.concatenate([part[c] for part in parts]) for c in columns}
     n_found = len(found[columns[0]])
     if n_found != len(wanted):

@@ -23,7 +23,7 @@ from galaxypair import io, runtime, tables
 from galaxypair.mock import catalogue, images, junk, spectra
 from galaxypair.mock.galaxies import BRIGHT, GALAXY_DTYPE, MAIN, SAMPLES, Sample, draw_galaxies
 from galaxypair.mock.library import StellarLibrary, read_library
-from galaxypair.mock.parallel import ordered_map
+from galaxypair.parallel import ordered_map
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from galaxypair.errors import GalaxypairError
-from galaxypair.mock.parallel import ordered_map
+from galaxypair.parallel import ordered_map
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -57,7 +57,7 @@ def _bounded(pool: ProcessPoolExecutor, ahead: int, function: Callable, jobs: It
             yield result
     except BrokenProcessPool as err:
         raise GalaxypairError(
-            "A worker process was killed, most likely for lack of memory (each needs about 0.4 GB). "
+            "A worker process was killed, most likely for lack of memory (each needs up to 0.7 GB). "
             "Run again with fewer cores, e.g. `snakemake --cores 2`."
         ) from err
     finally:
