@@ -259,6 +259,12 @@ def test_table_round_trip(tmp_path, suffix):
     assert list(io.read_table(tmp_path / f"t.{suffix}", ["z"]).columns) == ["z"]
 
 
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    frame = pd.DataFrame({"id": ["007", "7"], "z": [0.1, 0.2]})
+    io.write_table(frame, tmp_path / "table.csv")
+    pd.testing.assert_frame_equal(io.read_table(tmp_path / "table.csv"), frame)
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_missing_table_is_named(tmp_path, suffix):
     with pytest.raises(DataError, match=rf"t.{suffix}`: no such file. If a rule writes it: `snakemake"):

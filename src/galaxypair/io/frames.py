@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 from galaxypair.errors import DataError
 from galaxypair.io.files import atomic_path
 
+TEXT = {"id": str}  # a user's own names: 007 is no 7
+
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as parquet or CSV, by its suffix.
@@ -53,7 +55,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
             check_columns(path, wanted or [], pq.read_schema(path).names)
             return pd.read_parquet(path, columns=wanted)
         check_columns(path, wanted or [], list(pd.read_csv(path, nrows=0).columns))
-        return pd.read_csv(path, usecols=wanted)
+        return pd.read_csv(path, usecols=wanted, dtype=TEXT)
 
 
 @contextmanager
