@@ -12,7 +12,7 @@ import pycurl
 
 from galaxypair import __version__
 from galaxypair.errors import DataError
-from galaxypair.partial import Part, process_name
+from galaxypair.partial import Part
 from galaxypair.runtime import Progress, readable_bytes
 
 logger = logging.getLogger(__name__)
@@ -263,7 +263,6 @@ class _Answer:
             "etag": self.headers.get("etag"),
             "last_modified": self.headers.get("last-modified"),
             "bytes": self._total(),
-            "holder": process_name(),
         }
         self._refuse_wrong_file(told["bytes"], head)
         changed = _difference(self.part.told, told) if self.start else None
