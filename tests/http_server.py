@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-BLOCK = 16 * 1024
+BLOCK, SLOW_BLOCK = 64 * 1024, 4 * 1024
 
 
 @dataclass
@@ -21,7 +21,8 @@ class Answer:
     ranges: bool = True  # False: the whole file is sent, whatever was asked for
     cut_after: int | None = None  # bytes of the body, then the connection ends
     stall_after: int | None = None  # bytes of the body, then nothing more comes
-    block_s: float = 0  # pause after each 16 KiB
+    slow_after: int | None = None  # bytes of the body, then 4 KiB at a time
+    slow_s: float = 0.002  # pause after each of these 4 KiB
 
 
 class FileServer(ThreadingHTTPServer):
@@ -121,10 +122,11 @@ class _Handler(BaseHTTPRequestHandler):
         sent = 0
         try:
             while sent < len(body):
-                block = body[sent : sent + BLOCK]
+                slow = answer.slow_after is not None and sent >= answer.slow_after
+                block = body[sent : sent + (SLOW_BLOCK if slow else BLOCK)]
                 self.wfile.write(block)
                 sent += len(block)
-                time.sleep(answer.block_s)
+                time.sleep(answer.slow_s if slow else 0)
         finally:
             self.server.served.append((start, start + sent))
             self.close_connection |= faulty or "Content-Length" in answer.headers

@@ -78,6 +78,8 @@ def fetch(
         part.sync()
         remedy = f"Remove `{part.path}` to fetch it again."
         sha256 = verify(part.path, wanted, check, remedy, hash_always=True)
+        if target.exists():  # the user has put it there meanwhile
+            return _use(wanted, target, check)
         told = {name: part.told.get(name) for name in ("url", "address", "bytes", "etag", "last_modified")}
         record = {**told, "sha256": sha256, "fetched": datetime.now(UTC).isoformat(timespec="seconds")}
         write_record(record, record_path(target))
