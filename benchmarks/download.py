@@ -1,14 +1,14 @@
 """Count what interruptions of a download cost: 100 fetches of 200 MB, each broken off once, then completed.
 
-`python benchmarks/download.py [--fetches N] [--megabytes M] [--folder F]`: half of the connections are cut at a
-random byte, half of the fetching processes are killed (SIGKILL) near one while bytes arrive at 2 MB/s; the rest
-runs at full speed, from a server on 127.0.0.1. The figure is printed last.
+`python benchmarks/download.py [--fetches N] [--megabytes M] [--folder F]`: half of the connections are cut
+at a random byte, half of the fetching processes are killed (SIGKILL) near one while bytes arrive at 2 MB/s;
+all else runs at full speed, from a server on 127.0.0.1. The figure is printed last.
 """
 
 import argparse
 import hashlib
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,29 +18,28 @@ import numpy as np
 
 REPO = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPO / "src"), str(REPO / "tests")]
+os.environ["PYTHONPATH"] = str(REPO / "src")  # for the server of processes
 
 from http_server import Answer, FileServer
 
-from galaxypair.transfer import IN_HAND, OVERLAP
+from galaxypair import fetch
+from galaxypair.transfer import IN_HAND, OVERLAP, Wanted
 
 NAME = "a.bin"
-FETCH = (
-    "import sys; from pathlib import Path; from galaxypair import fetch\n"
-    "from galaxypair.transfer import Wanted\n"
-    "fetch.fetch(Wanted(sys.argv[1], 'benchmark'), Path(sys.argv[2]))"
-)
+PROCESSES = multiprocessing.get_context("forkserver")  # of which each child starts at once
+PROCESSES.set_forkserver_preload(["galaxypair.fetch"])
 
 
-def start(server: FileServer, target: Path) -> subprocess.Popen:
-    environment = {**os.environ, "PYTHONPATH": str(REPO / "src")}
-    command = [sys.executable, "-c", FETCH, server.url(NAME), str(target)]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+def start(server: FileServer, target: Path) -> multiprocessing.Process:
+    child = PROCESSES.Process(target=fetch.fetch, args=(Wanted(server.url(NAME), "benchmark"), target))
+    child.start()
+    return child
 
 
 def cut(server: FileServer, target: Path, at: int) -> None:
     """Let the server end the connection; the same process goes on."""
     server.answers[:] = [Answer(cut_after=at)]
-    start(server, target).wait()
+    start(server, target).join()
 
 
 def kill(server: FileServer, target: Path, at: int) -> None:
@@ -48,12 +47,12 @@ def kill(server: FileServer, target: Path, at: int) -> None:
     server.answers[:] = [Answer(slow_after=at)]
     part = target.with_name(f"{NAME}.part")
     child = start(server, target)
-    while child.poll() is None and not (part.exists() and part.stat().st_size > at):
+    while child.is_alive() and not (part.exists() and part.stat().st_size > at):
         time.sleep(0.002)
     child.kill()
-    child.wait()
+    child.join()
     time.sleep(0.05)  # until the server has noticed
-    start(server, target).wait()
+    start(server, target).join()
 
 
 def main() -> None:
@@ -76,11 +75,11 @@ def main() -> None:
             for path in Path(folder).iterdir():
                 path.unlink()
             print(f"{n + 1}: {twice[-1]:,} bytes served twice", flush=True)
-    cuts, kills = max(twice[::2]), max(twice[1::2])
+    cuts, kills, bound = (n / 1024 for n in (max(twice[::2]), max(twice[1::2]), OVERLAP + IN_HAND))
     print(
-        f"{chosen.fetches} interrupted fetches of {chosen.megabytes} MB: {identical} identical; served twice at "
-        f"most {cuts / 1024:.0f} KiB after a cut, {kills / 1024:.0f} KiB after kill -9 (bound "
-        f"{(OVERLAP + IN_HAND) / 1024:.0f}), {sum(twice) / 1e6:.1f} MB in all"
+        f"{chosen.fetches} interrupted fetches of {chosen.megabytes} MB: {identical} identical; served twice "
+        f"at most {cuts:.0f} KiB (cut) and {kills:.0f} KiB (kill -9), bound {bound:.0f} KiB, "
+        f"{sum(twice) / 1e6:.1f} MB in all"
     )
     sys.exit(identical < chosen.fetches or max(twice) > OVERLAP + IN_HAND)
 
