@@ -104,6 +104,7 @@ def provide(name: str, entry: dict, folder: Path, file: Path, record: Path) -> N
         origin = fetch.fetch(wanted, source, kind.check)
     fetch.write_record(origin, record)
     put_in_place(source, file)
+    logger.info("`%s`: in place, from `%s`", file, source)
 
 
 def _use_own(path: Path, wanted: Wanted, kind: Kind) -> dict:
