@@ -1,5 +1,6 @@
 """A web server on 127.0.0.1 for tests: ranges, and every fault that a real one may have."""
 
+import os
 import re
 import threading
 import time
@@ -37,6 +38,7 @@ class FileServer(ThreadingHTTPServer):
 
     def __init__(self, files: dict[str, bytes], answers: Iterable[Answer] = (), etag: str | None = '"1"'):
         super().__init__(("127.0.0.1", 0), _Handler)
+        os.environ["no_proxy"] = "127.0.0.1"  # for clients here and in processes started from here
         self.files, self.answers, self.etag = files, list(answers), etag
         self.modified = 1_700_000_000
         self.requests: list[dict[str, str]] = []

@@ -46,7 +46,9 @@ def test_survey_is_fetched_resumed_and_shared_by_runs(snakemake, project, files)
         assert (project / name).samefile(project / "data" / source)
         record = json.loads((project / f"{name}.source.json").read_text())
         assert record["url"].endswith(source) and record["bytes"] == len(files[source])
-    assert "fetching 2.5 MB of 2.5 MB from http://127" in done.stdout and "joint.h5.source.json" in done.stdout
+    assert (
+        "fetching 2.5 MB of 2.5 MB from http://127" in done.stdout and "joint.h5.source.json" in done.stdout
+    )
 
 
 def test_weights_of_the_user_are_linked_and_a_wrong_path_is_told(snakemake, project):
