@@ -112,14 +112,6 @@ def test_everything_wrong_is_reported_at_once():
         ("model.from_run", "2024", "2024"),
         ("run", 2024, "2024"),
         ("run", True, True),  # for `check` to refuse
-        (
-            "download.joint",
-            "a.h5",
-            r"unknown key `joint` in `download`; did you mean `download.files.joint`\?",
-        ),
-        ("download.files.joint.url", "ftp://a/b.h5", r"not allowed. It means: address of a file, http:// or"),
-        ("download.files.joint.url", "https://a/b/", r"not allowed. It means: address of a file"),
-        ("download.files.spender.sha256", "b9bc8d", r"not allowed. It means: 8 to 64 hexadecimal digits"),
         ("train.epochs", "many", "many"),  # for `check` to refuse
         ("train.epocs", "3", "3"),
     ],
