@@ -2,7 +2,8 @@
 
 `python benchmarks/download.py [--fetches N] [--megabytes M] [--folder F]`: half of the connections are cut
 at a random byte, half of the fetching processes are killed (SIGKILL) near one while bytes arrive at 2 MB/s;
-all else runs at full speed, from a server on 127.0.0.1. The figure is printed last.
+all else runs at full speed, from a server on 127.0.0.1. The figure is printed last. (Killed at full speed,
+the kernel's socket buffers hold some MB more that the server has sent and no process has seen.)
 """
 
 import argparse

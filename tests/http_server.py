@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -78,10 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
         server.requests.append({name.lower(): value for name, value in self.headers.items()})
         answer = server.answers.pop(0) if server.answers else Answer()
         content = server.files.get(self.path.strip("/").partition("?")[0])
-        if content is None:
-            answer.status = answer.status or 404
-        if answer.status and answer.body is None:
-            answer.body = b""
+        if content is None or answer.status:
+            answer = replace(answer, status=answer.status or 404, body=answer.body or b"")
         whole = content if answer.body is None else answer.body
         start, stop, status = self._range(len(whole)) if answer.ranges else (0, len(whole), 200)
         headers = {

@@ -174,6 +174,7 @@ def test_killed_and_cut_transfers_cost_a_block_each(target):
         get(server, target)
         twice = server.bytes_served - len(data)
     assert target.read_bytes() == data
+    assert names(target) == [NAME, f"{NAME}.source.json"]
     assert 6 * OVERLAP <= twice <= 6 * (OVERLAP + transfer.IN_HAND)
 
 
