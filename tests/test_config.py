@@ -34,6 +34,14 @@ def test_shipped_config_passes():
         ("train.crop_px", 96, r"did you mean `preprocess.crop_px` or `model.image.crop_px`\?"),
         ("predict.zzzzzz", 3, r"unknown key `zzzzzz` in `predict`; known keys: k\."),
         ("source", "simulation", r"`source` is 'simulation'; choose one of: simulate, ingest, download\."),
+        (
+            "download.joint",
+            "a.h5",
+            r"unknown key `joint` in `download`; did you mean `download.files.joint`\?",
+        ),
+        ("download.files.joint.url", "ftp://a/b.h5", r"not allowed. It means: address of a file, http:// or"),
+        ("download.files.joint.url", "https://a/b/", r"not allowed. It means: address of a file"),
+        ("download.files.spender.sha256", "b9bc8d", r"not allowed. It means: 8 to 64 hexadecimal digits"),
         ("train.epochs", "many", r"`train.epochs` is 'many', expected a whole number\."),
         ("split.val_fraction", 1.0, r"`split.val_fraction`: 1.0 is greater than or equal to the maximum"),
         (

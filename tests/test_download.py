@@ -1,35 +1,119 @@
+import io
+import json
 import os
+import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from factories import make_joint, make_provabgs
+from http_server import FileServer
 
 from galaxypair import download
 from galaxypair.errors import DataError
 
-URL = "https://example.org/astroclip.h5"
+GLOBUS = {"endpoint": "59c8", "path": "/a/resnet50.ckpt"}
 
 
-def test_unset_path_gives_the_commands_and_the_key():
-    with pytest.raises(DataError, match=r"`download.joint` is not set") as caught:
-        download.find_source("joint", None, URL)
-    text = str(caught.value)
-    assert f"curl -L -C - -o data/astroclip.h5 {URL}" in text
-    assert "  download:\n    joint: data/astroclip.h5" in text and "60 GB" in text
+def entry(**changed: object) -> dict:
+    return {"url": None, "path": None, "bytes": None, "sha256": None} | changed
 
 
-def test_missing_file_is_fetched_to_where_it_was_expected(tmp_path):
-    path = tmp_path / "big" / "p.hdf5"
-    with pytest.raises(DataError, match=r"key `download.provabgs`\): no such file") as caught:
-        download.find_source("provabgs", str(path), URL)
-    assert f"mkdir -p {path.parent}" in str(caught.value) and f"-o {path} {URL}" in str(caught.value)
+def provide(folder: Path, name: str, **changed: object) -> dict:
+    """Provide a file in a run below `folder`; give its record."""
+    file, record = folder / "run" / name, folder / "run" / f"{name}.source.json"
+    download.provide(name, entry(**changed), folder / "data", file, record)
+    return json.loads(record.read_text())
 
 
-def test_file_that_is_there_is_found(tmp_path):
+def weights() -> bytes:
+    """As torch.save writes them: a zip archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", b"weights" * 1000)
+    return buffer.getvalue()
+
+
+def test_own_file_is_used_in_place(tmp_path):
     path = make_joint(tmp_path / "j.h5", 2, 1)
-    assert download.find_source("joint", str(path), URL) == path
+    record = provide(tmp_path, "joint", path=str(path), url="http://127.0.0.1:1/never-asked.h5")
+    assert (tmp_path / "run" / "joint").samefile(path)
+    assert record == {"path": str(path), "bytes": path.stat().st_size, "sha256": None}
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "message"),
+    [
+        (
+            "joint",
+            {"path": "no/where.h5"},
+            r"`no/where.h5` \(key `download.files.joint.path`\): no such file",
+        ),
+        (
+            "joint",
+            {"path": "own", "bytes": 3},
+            r"`download.files.joint.bytes` says 3. Correct `download.files.joi",
+        ),
+        ("joint", {"path": "own", "sha256": "00000000"}, "its sha256 is .* says 00000000"),
+        ("provabgs", {"path": "own"}, r"Not a PROVABGS catalogue.* Correct `download.files.provabgs.path`"),
+        ("spender", {"path": "own"}, "starts with .*HDF.*, so it is another kind of file"),
+        (
+            "astroclip",
+            {},
+            r"`download.files.astroclip`: no address is known. .*name it in `download.files.astroc",
+        ),
+        (
+            "stein",
+            {"globus": GLOBUS},
+            r"globus transfer 59c8:/a/resnet50.ckpt YOUR_ENDPOINT:/~/resnet50.ckpt",
+        ),
+        ("stein", {"globus": GLOBUS}, r"  download:\n    files:\n      stein:\n        path: resnet50.ckpt$"),
+    ],
+)
+def test_file_that_cannot_be_used_stops_with_what_to_do(tmp_path, name, changed, message):
+    own = make_joint(tmp_path / "own.h5", 2, 1)
+    before = own.read_bytes()
+    if changed.get("path") == "own":
+        changed = changed | {"path": str(own)}
+    with pytest.raises(DataError, match=message):
+        provide(tmp_path, name, **changed)
+    assert own.read_bytes() == before
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_are_fetched_once_for_all_runs(tmp_path):
+    with FileServer({"spender.pt": weights()}) as server:
+        url = server.url("spender.pt") + "?download=true"
+        first = provide(tmp_path, "spender", url=url)
+        assert provide(tmp_path, "spender", url=url) == first
+        assert len(server.requests) == 1
+    assert (tmp_path / "data" / "spender.pt").read_bytes() == weights()
+    assert (tmp_path / "run" / "spender").samefile(tmp_path / "data" / "spender.pt")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "joint",
+            weights(),
+            r"starts with b'PK.*so it is another kind of file\. Correct `download.files.joint.url`",
+        ),
+        (
+            "joint",
+            b"\x89HDF\r\n\x1a\n and no more",
+            r"cannot be opened as HDF5 .*Remove `.*f\.part` to fetch it",
+        ),
+        ("spender", b"\x89HDF\r\n\x1a\n", "so it is another kind of file"),
+        ("spender", weights()[:-30], r"a truncated file of weights\. Remove `.*f\.part`"),
+    ],
+)
+def test_file_of_another_kind_does_not_arrive(tmp_path, name, content, message):
+    with FileServer({"f": content}) as server, pytest.raises(DataError, match=message):
+        provide(tmp_path, name, url=server.url("f"))
+    assert not (tmp_path / "data" / "f").exists() and not (tmp_path / "run").exists()
 
 
 def test_put_in_place_shares_the_bytes(tmp_path, monkeypatch):

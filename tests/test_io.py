@@ -160,7 +160,9 @@ def test_provabgs_without_targetid_is_refused(tmp_path):
 
 def test_provabgs_without_a_column_that_is_needed_is_refused(tmp_path):
     io.write_provabgs(tmp_path / "a.h5", {"TARGETID": np.arange(3), "RA": np.zeros(3)})
-    with pytest.raises(DataError, match=r"no column DEC \(found TARGETID, RA\).*check `download.provabgs`"):
+    with pytest.raises(
+        DataError, match=r"no column DEC \(found TARGETID, RA\).*check `download.files.provabgs`"
+    ):
         io.read_provabgs(tmp_path / "a.h5", needed=("TARGETID", "RA", "DEC"))
 
 

@@ -82,6 +82,27 @@ def test_progress_of_fast_loops_logs_the_end_alone(monkeypatch, caplog):
     assert [message.split(" (")[0] for message in caplog.messages] == ["100 of 100 epochs"]
 
 
+def test_progress_of_bytes_is_readable_and_its_rate_leaves_out_an_earlier_run(monkeypatch, caplog):
+    monkeypatch.setattr(runtime, "time", Clock(step=10.0))
+    caplog.set_level(logging.INFO)
+    progress = runtime.Progress(60_000_000_000, "bytes", done=30_000_000_000)
+    progress.update(2_999_000_000)  # less than 5 %
+    progress.update(1_000_000)
+    progress.update(27_000_000_000)
+    progress.close()
+    assert caplog.messages == [
+        "33.0 GB of 60.0 GB (150.0 MB/s, 180 s left)",
+        "60.0 GB of 60.0 GB (1.0 GB/s, 0 s left)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("n", "words"), [(999, "999 bytes"), (1000, "1.0 kB"), (2_540_000, "2.5 MB"), (6e10, "60.0 GB")]
+)
+def test_bytes_are_said_in_the_largest_unit(n, words):
+    assert runtime.readable_bytes(n) == words
+
+
 def test_progress_of_nothing_is_no_error():
     runtime.Progress(0).update(0)
 

@@ -1,51 +1,22 @@
-"""Use the published files: check those that the user has, or say how to fetch them."""
+"""Published files, as the config names them: the user's own in place, or fetched once for all runs."""
 
 import logging
 import os
-from pathlib import Path
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
-from galaxypair import io
+from galaxypair import fetch, io
 from galaxypair.errors import DataError
+from galaxypair.transfer import Wanted
 
 logger = logging.getLogger(__name__)
 
+_HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
+_OLD_TORCH = b"\x80\x02"  # a pickle of protocol 2, as torch.save wrote before version 1.6
 PROVABGS_NEEDED = ("TARGETID", "RA", "DEC", "Z_HP", "PROVABGS_LOGMSTAR_BF")
-SIZES = {"joint": "60 GB", "provabgs": "3 GB"}
-
-
-def find_source(kind: str, path: str | None, url: str) -> Path:
-    """Find a published file on this machine.
-
-    Parameters
-    ----------
-    kind : {"joint", "provabgs"}
-        Key under `download` in the config.
-    path : str or None
-        Where the user has the file.
-    url : str
-        Address to fetch it from.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    DataError
-        If no path is set or no file is there; the message holds the commands to run.
-    """
-    if path is not None and Path(path).is_file():
-        return Path(path)
-    target = Path(path) if path is not None else Path("data") / url.rsplit("/", maxsplit=1)[-1]
-    what = f"`{path}` (key `download.{kind}`): no such file." if path else f"`download.{kind}` is not set."
-    raise DataError(
-        f"{what} Fetch the file ({SIZES[kind]}; the same command goes on after an interruption):\n"
-        f"  mkdir -p {target.parent}\n"
-        f"  curl -L -C - -o {target} {url}\n"
-        f"and set in your config file:\n"
-        f"  download:\n"
-        f"    {kind}: {target}"
-    )
 
 
 def check_provabgs(path: Path) -> int:
@@ -67,6 +38,101 @@ def check_provabgs(path: Path) -> int:
     """
     with io.open_hdf5(path) as file:
         return len(io.provabgs_table(path, file, PROVABGS_NEEDED))
+
+
+def check_checkpoint(path: Path) -> None:
+    """Check that a file of weights is complete, as far as that shows without reading it.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    DataError
+        If it is a truncated zip archive. The format of torch before 1.6 has no mark at its end.
+    """
+    with path.open("rb") as file:
+        zipped = file.read(4) == _ZIP
+    if zipped and not zipfile.is_zipfile(path):
+        raise DataError(f"`{path}`: a truncated file of weights.")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What files of one kind start with, and what their layout must be."""
+
+    magic: tuple[bytes, ...]
+    check: Callable[[Path], object]
+
+
+KINDS = {  # of the entries of `download.files`; all others are weights
+    "joint": Kind((_HDF5,), io.check_joint),
+    "provabgs": Kind((_HDF5,), check_provabgs),
+}
+WEIGHTS = Kind((_ZIP, _OLD_TORCH), check_checkpoint)
+
+
+def provide(name: str, entry: dict, folder: Path, file: Path, record: Path) -> None:
+    """Put a published file in its place in a run, and beside it a record of where it came from.
+
+    Parameters
+    ----------
+    name : str
+        Of its entry under `download.files`.
+    entry : dict
+        url, path, bytes, sha256 and, if there is no url, perhaps globus.
+    folder : Path
+        Where fetched files are kept.
+    file, record : Path
+        A link to the file, and JSON.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be had, or is not what the config says; the message tells what to do.
+    """
+    key, kind = f"download.files.{name}", KINDS.get(name, WEIGHTS)
+    wanted = Wanted(entry["url"] or "", key, entry["bytes"], entry["sha256"], kind.magic)
+    if entry["path"] is not None:
+        source = Path(entry["path"])
+        origin = _use_own(source, wanted, kind)
+    elif entry["url"] is None:
+        raise DataError(_by_hand(key, entry.get("globus")))
+    else:
+        source = folder / PurePosixPath(urlsplit(entry["url"]).path).name
+        origin = fetch.fetch(wanted, source, kind.check)
+    fetch.write_record(origin, record)
+    put_in_place(source, file)
+    logger.info("`%s`: in place, from `%s`", file, source)
+
+
+def _use_own(path: Path, wanted: Wanted, kind: Kind) -> dict:
+    if not path.is_file():
+        raise DataError(
+            f"`{path}` (key `{wanted.key}.path`): no such file. Correct the path, or set it to null to have "
+            "the file fetched."
+        )
+    remedy = f"Correct `{wanted.key}.path`, or set it to null to have the file fetched."
+    sha256 = fetch.verify(path, wanted, kind.check, remedy)
+    return {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256}
+
+
+def _by_hand(key: str, globus: dict | None) -> str:
+    if globus is None:
+        return f"`{key}`: no address is known. Fetch the file by hand and name it in `{key}.path`."
+    place, name = f"{globus['endpoint']}:{globus['path']}", PurePosixPath(globus["path"]).name
+    return (
+        f"`{key}`: this file is on Globus alone, which needs a login. With Globus Connect Personal on this "
+        "machine, transfer it in the Globus web app, or by its command line (pip install globus-cli):\n"
+        "  globus login\n"
+        f"  globus transfer {place} YOUR_ENDPOINT:/~/{name}\n"
+        "and name it in your config file:\n"
+        "  download:\n"
+        "    files:\n"
+        f"      {key.rpartition('.')[2]}:\n"
+        f"        path: {name}"
+    )
 
 
 def put_in_place(source: Path, target: Path) -> None:

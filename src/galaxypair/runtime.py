@@ -83,19 +83,24 @@ class Progress:
     total : int
         Number of items to come.
     unit : str, default="galaxies"
-        What is counted, for the reader.
+        What is counted, for the reader; "bytes" are shown in MB or GB.
+    done : int, default=0
+        Items that an earlier run has done: part of the total, but not of the rate.
     """
 
-    def __init__(self, total: int, unit: str = "galaxies") -> None:
+    def __init__(self, total: int, unit: str = "galaxies", done: int = 0) -> None:
         self.total, self.unit = total, unit
-        self.done = 0
+        self.done = self._before = done
         self._start = self._last = time.monotonic()
-        self._next = 0.05 * total
+        self._next = done + 0.05 * total
         self._tty, self._bar = None, None
         if any(isinstance(handler, _TerminalHandler) for handler in logging.getLogger().handlers):
             self._tty = _terminal()
         if self._tty is not None:
-            self._bar = tqdm(total=total, unit=f" {unit}", file=self._tty, leave=False, dynamic_ncols=True)
+            scaled = {"unit": "B", "unit_scale": True} if unit == "bytes" else {"unit": f" {unit}"}
+            self._bar = tqdm(
+                total=total, initial=done, file=self._tty, leave=False, dynamic_ncols=True, **scaled
+            )
 
     def update(self, n: int) -> None:
         """Count `n` more items as done.
@@ -111,26 +116,45 @@ class Progress:
         if self.done < self._next or (now - self._last < 2 and self.done < self.total):
             return
         self._last, self._next = now, self.done + 0.05 * self.total
-        rate = self.done / max(now - self._start, 1e-9)
+        rate = (self.done - self._before) / max(now - self._start, 1e-9)
         left = max(self.total - self.done, 0) / max(rate, 1e-9)
-        logger.info(
-            "%s of %s %s (%.0f/s, %.0f s left)",
-            f"{self.done:,}",
-            f"{self.total:,}",
-            self.unit,
-            rate,
-            left,
-            extra={"shown_as_bar": drawn},
-        )
+        if self.unit == "bytes":
+            words = [readable_bytes(self.done), readable_bytes(self.total), readable_bytes(rate)]
+        else:
+            words = [f"{self.done:,}", f"{self.total:,} {self.unit}", f"{rate:.0f}"]
+        logger.info("%s of %s (%s/s, %.0f s left)", *words, left, extra={"shown_as_bar": drawn})
 
     def _draw(self, n: int) -> None:
         if self._bar is None:
             return
         self._bar.update(n)
         if self.done >= self.total:
+            self.close()
+
+    def close(self) -> None:
+        """Take away the bar of a loop that ends early; a loop that is done has none."""
+        if self._bar is not None:
             self._bar.close()
             self._tty.close()
             self._bar = None
+
+
+def readable_bytes(n: float) -> str:
+    """Say a number of bytes in the largest unit that fits.
+
+    Parameters
+    ----------
+    n : float
+
+    Returns
+    -------
+    str
+        For example "3.1 GB"; units are powers of 1000.
+    """
+    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if n >= factor:
+            return f"{n / factor:.1f} {unit}"
+    return f"{n:.0f} bytes"
 
 
 def as_users_error(error: BaseException) -> GalaxypairError | None:

@@ -7,7 +7,17 @@ from test_environments import REPO, SCRIPTS, SRC, follow_imports
 
 PACKAGE = SRC / "galaxypair"
 # how results are read, written, checked and shown on the way, not what they are
-PLUMBING = {"tables", "errors", "runtime", "download", "ingest/rejection", "parallel"}
+PLUMBING = {
+    "tables",
+    "errors",
+    "runtime",
+    "download",
+    "fetch",
+    "partial",
+    "transfer",
+    "ingest/rejection",
+    "parallel",
+}
 
 
 def rules() -> dict[str, tuple[str, set[str]]]:

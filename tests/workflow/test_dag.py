@@ -60,6 +60,11 @@ def snakemake(project: Path, *options: object, settings: str = "tiny.yaml") -> s
     return done.stdout
 
 
+def published(joint: Path, provabgs: Path) -> dict:
+    """The config's section for files that the user has."""
+    return {"files": {"joint": {"path": str(joint)}, "provabgs": {"path": str(provabgs)}}}
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("project")
@@ -158,7 +163,7 @@ def test_published_layout_runs_from_download_to_ledger(project):
     settings = {
         "run": "published",
         "source": "download",
-        "download": {"joint": str(joint), "provabgs": str(project / "provabgs.h5")},
+        "download": published(joint, project / "provabgs.h5"),
     }
     (project / "published.yaml").write_text(yaml.safe_dump(settings))
     target = "results/published/crossmatch/properties.parquet"
@@ -170,7 +175,7 @@ def test_damaged_survey_stops_with_what_to_do(project):
     settings = {
         "run": "damaged",
         "source": "download",
-        "download": {"joint": str(project / "damaged.h5"), "provabgs": str(project / "damaged.h5")},
+        "download": published(project / "damaged.h5", project / "damaged.h5"),
     }
     (project / "damaged.yaml").write_text(yaml.safe_dump(settings))
     (project / "damaged.h5").write_bytes(b"\x89HDF\r\n\x1a\n and no more")

@@ -44,6 +44,20 @@ def existing(*paths):
     return [path for path in paths if path and Path(path).exists()]
 
 
+def published_file(name):
+    """What the config says of a published file, by the name of its entry or of a file called so."""
+    return config["download"]["files"][Path(name).stem]
+
+
+def published_weights():
+    """Entries of the config that are weights; the others are the survey."""
+    return [
+        name
+        for name in config["download"]["files"]
+        if name not in ("joint", "provabgs")
+    ]
+
+
 def trained_run():
     """The run whose model is used: this one, or the one that it borrows from."""
     return config["model"]["from_run"] or config["run"]

@@ -1,17 +1,23 @@
 rule download:
     input:
-        tracked=existing(config["download"]["joint"], config["download"]["provabgs"]),
+        tracked=lambda wildcards: existing(published_file(wildcards.survey)["path"]),
     output:
-        joint="results/{run}/survey/joint.h5",
-        provabgs="results/{run}/survey/provabgs.hdf5",
+        file="results/{run}/survey/{survey}",
+        record="results/{run}/survey/{survey}.source.json",
     log:
-        "logs/{run}/download.log",
+        "logs/{run}/download_{survey}.log",
     benchmark:
-        "logs/{run}/download.benchmark.tsv"
+        "logs/{run}/download_{survey}.benchmark.tsv"
+    wildcard_constraints:
+        survey=r"joint\.h5|provabgs\.hdf5",
     localrule: True
     conda:
-        "../../envs/survey.yaml"
+        "../../envs/fetch.yaml"
+    resources:
+        mem_mb=1000,
     params:
-        settings=config["download"],
+        name=lambda wildcards: Path(wildcards.survey).stem,
+        entry=lambda wildcards: published_file(wildcards.survey),
+        folder=config["download"]["folder"],
     script:
         "../scripts/download.py"

@@ -1,25 +1,18 @@
-"""Check the published files that the user has and put them in place without copying.
+"""Have a published file: the user's own, used in place, or fetched into the folder that all runs share.
 
-Nothing is fetched by itself: 60 GB are the user's decision. A missing file ends the rule with the
-commands that fetch it and the keys to set.
+An interrupted fetch goes on where it ended when the same command is run again. Beside the file stands a
+record of where it came from.
 """
 
 from stage import stage
 
-import logging
 from pathlib import Path
 
-from galaxypair import io
-from galaxypair.download import check_provabgs, find_source, put_in_place
+from galaxypair.download import provide
 
 
-def download(joint: Path, provabgs: Path, settings: dict) -> None:
-    source_joint = find_source("joint", settings["joint"], settings["joint_url"])
-    source_provabgs = find_source("provabgs", settings["provabgs"], settings["provabgs_url"])
-    galaxies, rows = sum(io.check_joint(source_joint).values()), check_provabgs(source_provabgs)
-    put_in_place(source_joint, joint)
-    put_in_place(source_provabgs, provabgs)
-    logging.getLogger(__name__).info("%s galaxies, %s rows of PROVABGS", f"{galaxies:,}", f"{rows:,}")
+def download(file: Path, record: Path, name: str, entry: dict, folder: Path) -> None:
+    provide(name, entry, folder, file, record)
 
 
 if __name__ == "__main__":

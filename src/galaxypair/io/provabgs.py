@@ -71,7 +71,7 @@ def provabgs_table(path: Path, file: h5py.File, needed: Sequence[str]) -> h5py.D
     DataError
         If there is no table, or a column is missing, holds something else or stands twice.
     """
-    remedy = "Not a PROVABGS catalogue: check `download.provabgs` in the config."
+    remedy = "Not a PROVABGS catalogue: check `download.files.provabgs` in the config."
     data = file.get(tables.PROVABGS_GROUP)
     if not isinstance(data, h5py.Dataset):
         raise DataError(
