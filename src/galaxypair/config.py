@@ -195,8 +195,8 @@ def _model_contradictions(model: dict) -> list[str]:
         ]
     published = [key for key in ("image.encoder", "spectrum.encoder") if found[key] != "compact"]
     return [
-        f"`model.{key}` is {found[key]}, whose published weights cannot be trained on yet; choose compact, or "
-        "name a checkpoint of a whole model in `model.from_checkpoint`."
+        f"`model.{key}` is {found[key]}, whose published weights cannot be trained on yet; choose compact, "
+        "or name a checkpoint of a whole model in `model.from_checkpoint`."
         for key in published
         if _trains(model)
     ]

@@ -1,5 +1,7 @@
 """Projection heads: from an encoder's features to the shared embedding space."""
 
+import itertools
+
 from torch import nn
 
 
@@ -37,7 +39,7 @@ def prelu_mlp(n_features: int, embedding_dim: int, hidden: list[int], dropout: f
     sizes = [n_features, *hidden, embedding_dim]
     layers = [
         layer
-        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+        for n_in, n_out in itertools.pairwise(sizes)
         for layer in (nn.Linear(n_in, n_out), nn.PReLU(n_out), nn.Dropout(dropout))
     ]
     return nn.Sequential(*layers)
