@@ -83,6 +83,39 @@ def test_refusal_names_key_and_remedy(path, value, message):
         config.check(changed(path, value), SCHEMA)
 
 
+def published(**changes):
+    settings = changed("model.from_checkpoint", "rep.ckpt")
+    settings["model"]["image"] |= {"encoder": "stein_resnet50", "head": "mlp"}
+    settings["model"]["spectrum"] |= {"encoder": "spender", "head": "prelu_mlp"}
+    settings["model"] |= changes
+    return settings
+
+
+def test_published_checkpoint_needs_no_train_split():
+    settings = published()
+    settings["split"]["train_fraction"] = 0
+    config.check(settings, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (published(from_run="demo"), r"`model.from_run` and `model.from_checkpoint` name two models"),
+        (
+            published(image=DEFAULTS["model"]["image"]),
+            r"`model.image.encoder` is compact, but checkpoints of layout rep hold stein_resnet50; take",
+        ),
+        (
+            published(from_checkpoint=None),
+            r"`model.spectrum.encoder` is spender, whose published weights cannot",
+        ),
+    ],
+)
+def test_sections_of_the_model_that_contradict_each_other_are_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        config.check(settings, SCHEMA)
+
+
 def test_missing_key_is_named():
     settings = copy.deepcopy(DEFAULTS)
     del settings["embed"]["batch_size"]

@@ -13,8 +13,8 @@ SETTINGS = {
     "from_run": None,
     "embedding_dim": 8,
     "logit_scale": 15.5,
-    "image": {"encoder": "compact", "crop_px": 32, "width": 4},
-    "spectrum": {"encoder": "compact", "width": 4},
+    "image": {"encoder": "compact", "head": "linear", "crop_px": 32, "compact": {"width": 4}},
+    "spectrum": {"encoder": "compact", "head": "linear", "compact": {"width": 4}},
 }
 
 

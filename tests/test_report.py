@@ -141,6 +141,13 @@ def test_page_warns_of_a_mock_survey_only(tmp_path, settings, tables):
     assert "Mock survey:" not in page(tmp_path, {**settings, "source": "download"}, tables)
 
 
+def test_page_names_the_published_checkpoint_that_embedded(settings):
+    own = {**settings, "model": {**settings["model"], "from_checkpoint": "rep <1>.ckpt"}}
+    told = report.render(own, [], {}, [], "snakemake")
+    assert "published model, the checkpoint “rep &lt;1&gt;.ckpt”" in told
+    assert "published model" not in report.render(settings, [], {}, [], "snakemake")
+
+
 def test_page_says_when_the_borrowed_model_was_trained_on_a_mock_survey(settings):
     own = {**settings, "source": "ingest", "model": {**settings["model"], "from_run": "demo"}}
     told = report.render(own, [], {}, [], "snakemake", trained_on="simulate")

@@ -13,6 +13,7 @@ from test_model import SETTINGS
 from test_preprocess import CUTS
 
 from galaxypair import embed, io, loaders, model, preprocess, quality, train
+from galaxypair.encoders.compact import CompactSpectrumEncoder
 from galaxypair.errors import ConfigError, DataError
 
 TRAIN = {
@@ -202,11 +203,33 @@ def test_embeddings_do_not_depend_on_the_batch_size_and_repeat_exactly(manifest,
     assert len(a.targetid) == manifest["splits"]["train"]
 
 
+def test_encoders_are_given_the_redshifts_of_their_galaxies(manifest, tmp_path, monkeypatch):
+    """In training and in embedding: preprocessing such as spender's own depends on them."""
+    seen = []
+    real = CompactSpectrumEncoder.prepare
+
+    def prepare(self, raw, z=None):
+        seen.extend(zip(raw[:, 100].tolist(), z.tolist(), strict=True))
+        return real(self, raw, z)
+
+    monkeypatch.setattr(CompactSpectrumEncoder, "prepare", prepare)
+    shards = io.iter_shards(manifest, ["spectrum", "z"])
+    pairs = (zip(b["spectrum"][:, 100].tolist(), b["z"].tolist(), strict=True) for b in shards)
+    stored = {pair for batch in pairs for pair in batch}
+    settings = {**TRAIN, "epochs": 1, "spectrum_augmentations": False}
+    made, _ = train.fit(manifest, tmp_path / "state", SETTINGS, settings, threads=1)
+    assert len(seen) > 0 and set(seen) <= stored
+    seen.clear()
+    embed.embed_split(manifest, made, "test", tmp_path / "test.parquet", 8)
+    assert len(set(seen)) == manifest["splits"]["test"] and set(seen) <= stored
+
+
 def test_absent_modality_is_embedded_as_nan():
     made = model.build(SETTINGS).eval()
     batch = {
         "image": np.zeros((2, 64, 64, 3), np.float32),
         "spectrum": np.ones((2, 7781), np.float32),
+        "z": np.array([0.1, 0.2], np.float32),
         "has_image": np.array([True, False]),
         "has_spectrum": np.array([True, True]),
     }

@@ -22,6 +22,15 @@ KINDS = {  # of JSON schema, in words
     "null": "null",
 }
 
+LAYOUTS = {  # of published checkpoints: what each holds
+    "rep": {
+        "image.encoder": "stein_resnet50",
+        "image.head": "mlp",
+        "spectrum.encoder": "spender",
+        "spectrum.head": "prelu_mlp",
+    },
+}
+
 
 def load_schema(path: Path) -> dict:
     """Read a JSON schema written as YAML.
@@ -157,7 +166,7 @@ def _contradictions(config: dict) -> list[str]:
     if split["train_fraction"] == 1:
         lines.append("`split.train_fraction` is 1, which leaves no test galaxies; choose less.")
     for key in ("train_fraction", "val_fraction"):
-        if model["from_run"] is None and split[key] == 0:
+        if _trains(model) and split[key] == 0:
             lines.append(
                 f"`split.{key}` is 0, but a model is to be trained; choose more, or name a trained run in "
                 "`model.from_run`."
@@ -166,7 +175,31 @@ def _contradictions(config: dict) -> list[str]:
         lines.append(
             f"`model.from_run` is this run itself ({config['run']}); name another run's, or null to train."
         )
-    return lines
+    return lines + _model_contradictions(model)
+
+
+def _trains(model: dict) -> bool:
+    return model["from_run"] is None and model["from_checkpoint"] is None
+
+
+def _model_contradictions(model: dict) -> list[str]:
+    if model["from_run"] and model["from_checkpoint"]:
+        return ["`model.from_run` and `model.from_checkpoint` name two models; set one of them to null."]
+    found = {f"{m}.{key}": model[m][key] for m in ("image", "spectrum") for key in ("encoder", "head")}
+    if model["from_checkpoint"]:
+        return [
+            f"`model.{key}` is {found[key]}, but checkpoints of layout {model['checkpoint_layout']} hold "
+            f"{value}; take it over from config/rep_checkpoint.yaml."
+            for key, value in LAYOUTS[model["checkpoint_layout"]].items()
+            if found[key] != value
+        ]
+    published = [key for key in ("image.encoder", "spectrum.encoder") if found[key] != "compact"]
+    return [
+        f"`model.{key}` is {found[key]}, whose published weights cannot be trained on yet; choose compact, "
+        "or name a checkpoint of a whole model in `model.from_checkpoint`."
+        for key in published
+        if _trains(model)
+    ]
 
 
 def _unknown(where: str, key: str, known: list[str], root: dict) -> str:

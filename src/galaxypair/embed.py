@@ -22,18 +22,20 @@ def embed_batch(model: PairModel, batch: dict[str, np.ndarray]) -> dict[str, np.
     model : PairModel
         In evaluation mode.
     batch : dict of str to ndarray
-        `image` (n, h, w, 3), `spectrum` (n, 7781), `has_image` and `has_spectrum` (n,).
+        `image` (n, h, w, 3), `spectrum` (n, 7781), `z`, `has_image` and `has_spectrum` (n,).
 
     Returns
     -------
     dict of modality to ndarray of shape (n, d), float32
         NaN throughout where a galaxy lacks the modality.
     """
-    raw = {m: torch.from_numpy(batch[m]).to(device_of(model)) for m in tables.MODALITIES}
+    device = device_of(model)
+    raw = {m: torch.from_numpy(batch[m]).to(device) for m in tables.MODALITIES}
+    z = torch.from_numpy(batch["z"]).to(device)
     raw["image"] = images.to_channels_first(raw["image"])
     out = {}
     for modality in tables.MODALITIES:
-        vectors = model.embed(modality, raw[modality]).float().cpu().numpy()
+        vectors = model.embed(modality, raw[modality], z).float().cpu().numpy()
         out[modality] = np.where(batch[f"has_{modality}"][:, None], vectors, np.nan)
     return out
 
@@ -57,10 +59,9 @@ def embed_split(manifest: dict, model: PairModel, split: str, path: Path, batch_
     differ from run to run.
     """
     model.eval()
-    dim = model.heads["image"].out_features
     progress = Progress(manifest["splits"][split])
-    columns = ["targetid", *tables.MODALITIES, "has_image", "has_spectrum"]
-    with io.atomic_path(path) as part, io.EmbeddingsWriter(part, split, dim) as writer:
+    columns = ["targetid", "z", *tables.MODALITIES, "has_image", "has_spectrum"]
+    with io.atomic_path(path) as part, io.EmbeddingsWriter(part, split, model.embedding_dim) as writer:
         for batch in io.iter_shards(manifest, columns, split=split, batch_rows=batch_size):
             writer.write(batch["targetid"], embed_batch(model, batch))
             progress.update(len(batch["targetid"]))

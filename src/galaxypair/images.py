@@ -70,6 +70,36 @@ def asinh_stretch(images: Tensor, softening: float = 20.0) -> Tensor:
     return torch.log(x.abs() + (x.square() + 1).sqrt()).copysign(x) / 3
 
 
+def stein_rgb(images: Tensor) -> Tensor:
+    """Stretch to the colours that the weights of Stein et al. were trained with, flaw included.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n, 3, h, w) [nanomaggies / pixel]
+        Bands g, r, z.
+
+    Returns
+    -------
+    Tensor of shape (n, 3, h, w), in [0, 1]
+        In the order z, r, g.
+
+    Notes
+    -----
+    In the intended stretch (`rgb.to_rgb`) the offset is added to each band and the sum is scaled by
+    the common intensity. In theirs only the offset is scaled, and multiplies the band: next to linear,
+    and bright cores saturate. Known to its authors (their issue 2); weights that were trained on it
+    need it.
+    """
+    offset, softening = 0.03, 20.0
+    x = images.flip(1)
+    scales = torch.tensor(tables.DISPLAY_SCALES[::-1], device=images.device).view(1, 3, 1, 1)
+    intensity = (x * scales + offset).clamp(min=0).mean(1, keepdim=True)
+    stretched = (softening * intensity).asinh() / softening**0.5
+    # where all bands are far below zero there is no intensity, and nothing to divide
+    ratio = stretched / torch.where(intensity == 0, 1e-6, intensity)
+    return (x * (scales + offset * ratio)).clamp(0, 1)
+
+
 def augment(images: Tensor, crop_px: int, generator: torch.Generator) -> Tensor:
     """Turn, mirror and shift each galaxy by its own draw, then crop.
 

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from galaxypair import images, io, tables
 
 OPEN_FILES = 100  # at a time; systems allow some hundred, a large survey has thousands of shards
+COLUMNS = (*tables.MODALITIES, "z")
 
 
 class ShardDataset(Dataset):
@@ -43,13 +44,13 @@ class ShardDataset(Dataset):
         return len(self._where)
 
     def __getitems__(self, indices: list[int]) -> dict[str, torch.Tensor]:
-        """Read a batch: `image` (n, 3, h, w) and `spectrum` (n, 7781), float32."""
+        """Read a batch: `image` (n, 3, h, w), `spectrum` (n, 7781) and `z` (n,), float32."""
         # in the order of the file, shard by shard; the order within a batch does not matter
         where = self._where[np.sort(indices)]
         parts = [
             self._read(number, where[where[:, 0] == number, 1]) for number in np.unique(where[:, 0]).tolist()
         ]
-        batch = {m: torch.from_numpy(np.concatenate([p[m] for p in parts])) for m in tables.MODALITIES}
+        batch = {c: torch.from_numpy(np.concatenate([p[c] for p in parts])) for c in COLUMNS}
         return {**batch, "image": images.to_channels_first(batch["image"])}
 
     def _read(self, number: int, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -58,7 +59,7 @@ class ShardDataset(Dataset):
             if len(self._files) >= OPEN_FILES:
                 self._files.pop(next(iter(self._files))).close()  # the one opened first
             self._files[number] = io.open_hdf5(self._paths[number])
-        return io.read_rows(self._files[number], tables.MODALITIES, rows)
+        return io.read_rows(self._files[number], COLUMNS, rows)
 
 
 class EpochSampler(Sampler[int]):
@@ -123,7 +124,7 @@ def loader(
     Returns
     -------
     DataLoader
-        Of dicts with `image` (n, 3, h, w) and `spectrum` (n, 7781), float32.
+        Of dicts with `image` (n, 3, h, w), `spectrum` (n, 7781) and `z` (n,), float32.
     """
     return DataLoader(
         dataset,

@@ -8,13 +8,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from galaxypair import io
-from galaxypair.encoders.base import Encoder
+from galaxypair import heads, io
+from galaxypair.encoders.base import Encoder, misfit
 from galaxypair.encoders.compact import CompactImageEncoder, CompactSpectrumEncoder
+from galaxypair.encoders.resnet import SteinResNet50
+from galaxypair.encoders.spender import SpenderEncoder
 from galaxypair.errors import WeightsError
 
-IMAGE_ENCODERS = {"compact": CompactImageEncoder}
-SPECTRUM_ENCODERS = {"compact": CompactSpectrumEncoder}
+IMAGE_ENCODERS = {"compact": CompactImageEncoder, "stein_resnet50": SteinResNet50}
+SPECTRUM_ENCODERS = {"compact": CompactSpectrumEncoder, "spender": SpenderEncoder}
 
 
 class PairModel(nn.Module):
@@ -23,34 +25,39 @@ class PairModel(nn.Module):
     Parameters
     ----------
     image_encoder, spectrum_encoder : Encoder
+    image_head, spectrum_head : nn.Module
+        From features to embeddings: see `heads`.
     embedding_dim : int
-
-    Notes
-    -----
-    The heads are linear, without activation or dropout on their output (the reproduction has both
-    there, also when it embeds).
     """
 
-    def __init__(self, image_encoder: Encoder, spectrum_encoder: Encoder, embedding_dim: int) -> None:
+    def __init__(
+        self,
+        image_encoder: Encoder,
+        spectrum_encoder: Encoder,
+        image_head: nn.Module,
+        spectrum_head: nn.Module,
+        embedding_dim: int,
+    ) -> None:
         super().__init__()
+        self.embedding_dim = embedding_dim
         self.encoders = nn.ModuleDict({"image": image_encoder, "spectrum": spectrum_encoder})
-        self.heads = nn.ModuleDict(
-            {m: nn.Linear(encoder.n_features, embedding_dim) for m, encoder in self.encoders.items()}
-        )
+        self.heads = nn.ModuleDict({"image": image_head, "spectrum": spectrum_head})
 
-    def embed(self, modality: str, raw: Tensor) -> Tensor:
+    def embed(self, modality: str, raw: Tensor, z: Tensor | None = None) -> Tensor:
         """Compute raw (not normalised) embeddings.
 
         Parameters
         ----------
         modality : {"image", "spectrum"}
         raw : Tensor of shape (n, 3, h, w) [nanomaggies / pixel] or (n, 7781) [1e-17 erg / s / cm2 / Angstrom]
+        z : Tensor of shape (n,), optional
+            Redshifts, NaN where unknown: only preprocessing that needs them looks at them.
 
         Returns
         -------
         Tensor of shape (n, embedding_dim)
         """
-        return self.heads[modality](self.encoders[modality](raw))
+        return self.heads[modality](self.encoders[modality](raw, z))
 
 
 def build(settings: dict) -> PairModel:
@@ -65,13 +72,17 @@ def build(settings: dict) -> PairModel:
     -------
     PairModel
     """
-    image = {k: v for k, v in settings["image"].items() if k != "encoder"}
-    spectrum = {k: v for k, v in settings["spectrum"].items() if k != "encoder"}
-    return PairModel(
-        IMAGE_ENCODERS[settings["image"]["encoder"]](**image),
-        SPECTRUM_ENCODERS[settings["spectrum"]["encoder"]](**spectrum),
-        settings["embedding_dim"],
+    image, spectrum, dim = settings["image"], settings["spectrum"], settings["embedding_dim"]
+    image_options, spectrum_options = (part[part["encoder"]] for part in (image, spectrum))
+    encoders = (
+        IMAGE_ENCODERS[image["encoder"]](crop_px=image["crop_px"], **image_options),
+        SPECTRUM_ENCODERS[spectrum["encoder"]](**spectrum_options),
     )
+    made_heads = (
+        heads.HEADS[part["head"]](encoder.n_features, dim, **settings.get(part["head"], {}))
+        for part, encoder in zip((image, spectrum), encoders, strict=True)
+    )
+    return PairModel(*encoders, *made_heads, dim)
 
 
 def save(model: PairModel, weights: Path) -> None:
@@ -119,18 +130,11 @@ def load(folder: Path) -> PairModel:
             f"`{folder}`: `model.safetensors` or `config.json` cannot be read ({err}). Train again: "
             "the command that made it, with `--forcerun train` added."
         ) from err
-    wanted = model.state_dict()
-    for key, value in wanted.items():
-        if key not in state:
-            raise WeightsError(f"`{weights}`: lacks `{key}`, which `{config}` promises. Train again.")
-        if state[key].shape != value.shape:
-            raise WeightsError(
-                f"`{weights}`: `{key}` has shape {tuple(state[key].shape)}, but `{config}` promises "
-                f"{tuple(value.shape)}. The two files do not belong together: train again."
-            )
-    extra = sorted(set(state) - set(wanted))
-    if extra:
-        raise WeightsError(f"`{weights}`: holds `{extra[0]}`, unknown to `{config}`. Train again.")
+    if difference := misfit(model, state):
+        raise WeightsError(
+            f"`{weights}`: {difference}. `{config}` promises another model, so the two files do not belong "
+            "together: train again."
+        )
     model.load_state_dict(state)
     return model.eval()
 

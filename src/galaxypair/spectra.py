@@ -93,6 +93,36 @@ def pair_mean(values: Tensor, weights: Tensor) -> Tensor:
     return (v * w).sum(2) / w.sum(2).clamp(min=1)
 
 
+def over_rest_median(flux: Tensor, z: Tensor) -> Tensor:
+    """Divide each spectrum by its median between 5300 and 5850 Angstrom in the rest frame, as spender does.
+
+    Parameters
+    ----------
+    flux : Tensor of shape (n, 7781), float32
+        Exactly 0 where there is no data.
+    z : Tensor of shape (n,), float32
+        NaN where unknown.
+
+    Returns
+    -------
+    Tensor of shape (n, 7781), float32
+
+    Notes
+    -----
+    spender drops galaxies without a positive median there. Here every galaxy stays: without one (no
+    redshift, no data in the window, or a median of noise below zero) the scale is the median of
+    |flux| over all that there is, and 1 for a spectrum that is zero throughout.
+    """
+    rest = torch.linspace(tables.WAVELENGTH_MIN, tables.WAVELENGTH_MAX, flux.shape[1], device=flux.device)
+    rest = rest / (1 + z[:, None])
+    data = flux != 0
+    missing = flux.new_tensor(torch.nan)
+    window = torch.where(data & (rest > 5300) & (rest < 5850), flux, missing)
+    scale = window.nanmedian(1, keepdim=True).values
+    overall = torch.where(data, flux.abs(), missing).nanmedian(1, keepdim=True).values.nan_to_num(1.0)
+    return flux / torch.where(scale > 0, scale, overall)
+
+
 def augment(flux: Tensor, generator: torch.Generator) -> Tensor:
     """Degrade each spectrum by its own draw: noise, calibration tilt, scale, cut ends.
 

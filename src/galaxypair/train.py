@@ -56,17 +56,17 @@ class ContrastiveTask(lightning.LightningModule):
             image = images.augment(image, self.crop_px, generator)
         if self.settings["spectrum_augmentations"]:
             spectrum = spectra.augment(spectrum, generator)
-        loss = self._loss(image, spectrum)
+        loss = self._loss(image, spectrum, batch["z"])
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(image))
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Measure the loss without augmentations."""
-        loss = self._loss(batch["image"], batch["spectrum"])
+        loss = self._loss(batch["image"], batch["spectrum"], batch["z"])
         self.log("val_loss", loss, on_epoch=True, batch_size=len(batch["image"]))
 
-    def _loss(self, image: Tensor, spectrum: Tensor) -> Tensor:
-        embedded = self.model.embed("image", image), self.model.embed("spectrum", spectrum)
+    def _loss(self, image: Tensor, spectrum: Tensor, z: Tensor) -> Tensor:
+        embedded = self.model.embed("image", image, z), self.model.embed("spectrum", spectrum, z)
         return losses.info_nce(*embedded, self.logit_scale)
 
     def configure_optimizers(self) -> dict:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from checkpoint_factories import make_rep
 from factories import make_joint, make_provabgs
 
 from galaxypair import io, tables
@@ -169,6 +170,23 @@ def test_published_layout_runs_from_download_to_ledger(project):
     target = "results/published/crossmatch/properties.parquet"
     snakemake(project, target, settings="published.yaml")
     assert len(io.read_table(project / target)) == 100
+
+
+def test_published_checkpoint_embeds_the_survey_without_training(project):
+    make_rep(project / "rep.ckpt")
+    overlay = yaml.safe_load((REPO / "config" / "rep_checkpoint.yaml").read_text())
+    settings = {**SETTINGS, **overlay, "run": "rep", "source": "simulate", "simulate": {"n_galaxies": 60}}
+    settings["model"]["from_checkpoint"] = "rep.ckpt"
+    (project / "rep.yaml").write_text(yaml.safe_dump(settings))
+    printed = snakemake(project, settings="rep.yaml")
+    assert "rule import_checkpoint:" in printed
+    assert "rule train:" not in printed
+    assert "published model" in (project / "results" / "rep" / "report.html").read_text(encoding="utf-8")
+    embeddings = io.read_embeddings(project / "results" / "rep" / "embeddings" / "test.parquet")
+    assert (
+        embeddings.raw["image"].shape == embeddings.raw["spectrum"].shape == (len(embeddings.targetid), 128)
+    )
+    assert all(np.isfinite(embeddings.raw[m]).all() for m in tables.MODALITIES)
 
 
 def test_damaged_survey_stops_with_what_to_do(project):

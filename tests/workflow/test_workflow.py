@@ -96,6 +96,14 @@ def test_another_runs_model_serves_on_a_whole_survey(snakemake):
         assert not re.search(rf"^{rule} +\d", done.stdout, re.MULTILINE), rule
 
 
+def test_published_checkpoint_is_imported_instead_of_training(snakemake, project):
+    done = snakemake("-n", "--configfile", project / "config" / "rep_checkpoint.yaml")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^import_checkpoint +1$", done.stdout, re.MULTILINE)
+    for rule in ("train", "figure_training_curves"):
+        assert not re.search(rf"^{rule} +\d", done.stdout, re.MULTILINE), rule
+
+
 def test_missing_config_is_named(snakemake, project):
     (project / "config" / "config.yaml").unlink()
     done = snakemake("-n")

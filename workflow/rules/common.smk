@@ -69,6 +69,11 @@ def model_file(name):
     return path if config["model"]["from_run"] is None else existing(path)
 
 
+def trains():
+    """Whether the run trains a model, or takes another run's or a published one."""
+    return not (config["model"]["from_run"] or config["model"]["from_checkpoint"])
+
+
 def predicts():
     """Whether the run predicts the user's own galaxies from another run's, or evaluates its own survey."""
     return config["model"]["from_run"] is not None and config["source"] == "ingest"
@@ -123,6 +128,6 @@ def report_figures():
             "cluster_properties_spectrum",
             "cluster_properties_both",
         ]
-    if config["model"]["from_run"] is not None:
+    if not trains():
         names = [name for name in names if name != "training_curves"]
     return [f"results/{config['run']}/figures/{name}.png" for name in names]

@@ -3,7 +3,15 @@ rule embed:
         manifest="results/{run}/dataset/manifest.json",
         tracked=model_file("model.safetensors"),
         code=code(
-            "embed", "encoders/base", "encoders/compact", "images", "model", "spectra"
+            "embed",
+            "encoders/base",
+            "encoders/compact",
+            "encoders/resnet",
+            "encoders/spender",
+            "heads",
+            "images",
+            "model",
+            "spectra",
         ),
     output:
         embeddings="results/{run}/embeddings/{split}.parquet",

@@ -1,4 +1,4 @@
-if config["model"]["from_run"] is None:
+if trains():
 
     rule train:
         input:
@@ -6,6 +6,9 @@ if config["model"]["from_run"] is None:
             modules=code(
                 "encoders/base",
                 "encoders/compact",
+                "encoders/resnet",
+                "encoders/spender",
+                "heads",
                 "images",
                 "loaders",
                 "losses",

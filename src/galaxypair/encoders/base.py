@@ -16,17 +16,23 @@ class Encoder(nn.Module, ABC):
     ----------
     n_features : int
         Length of a feature vector.
+    rows_at_once : int
+        Galaxies that go through the network together where no gradient is kept: memory stays bounded
+        whatever the batch.
     """
 
     n_features: int
+    rows_at_once: int = 1024
 
     @abstractmethod
-    def prepare(self, raw: Tensor) -> tuple[Tensor, ...]:
+    def prepare(self, raw: Tensor, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """Turn raw survey units into what the network reads; no trainable parameters.
 
         Parameters
         ----------
         raw : Tensor of shape (n, 3, h, w) or (n, 7781), float32
+        z : Tensor of shape (n,), float32, optional
+            Redshifts, NaN where unknown: for the encoders whose own preprocessing needs them.
 
         Returns
         -------
@@ -47,17 +53,49 @@ class Encoder(nn.Module, ABC):
         Tensor of shape (n, n_features)
         """
 
-    def forward(self, raw: Tensor) -> Tensor:
+    def forward(self, raw: Tensor, z: Tensor | None = None) -> Tensor:
         """Prepare (in full precision) and encode.
 
         Parameters
         ----------
         raw : Tensor of shape (n, 3, h, w) or (n, 7781), float32
+        z : Tensor of shape (n,), float32, optional
 
         Returns
         -------
         Tensor of shape (n, n_features)
         """
         with torch.no_grad(), torch.autocast(raw.device.type, enabled=False):
-            prepared = self.prepare(raw.float())
-        return self.encode(*prepared)
+            prepared = self.prepare(raw.float(), z)
+        # in training mode a batch is one thing: BatchNorm takes its statistics from all of it
+        if self.training or len(raw) <= self.rows_at_once:
+            return self.encode(*prepared)
+        blocks = zip(*(part.split(self.rows_at_once) for part in prepared), strict=True)
+        return torch.cat([self.encode(*block) for block in blocks])
+
+
+def misfit(module: nn.Module, state: dict[str, Tensor]) -> str | None:
+    """Tell how weights differ from what a module needs: names and shapes, not values.
+
+    Parameters
+    ----------
+    module : nn.Module
+    state : dict of str to Tensor
+
+    Returns
+    -------
+    str or None
+        The first difference and the number of others; None if the weights fit.
+    """
+    wanted = module.state_dict()
+    found = [f"lacks `{key}` of shape {tuple(v.shape)}" for key, v in wanted.items() if key not in state]
+    found += [
+        f"`{key}` has shape {tuple(state[key].shape)} where {tuple(value.shape)} is expected"
+        for key, value in wanted.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    found += [f"holds `{key}`, which the model does not know" for key in state if key not in wanted]
+    if not found:
+        return None
+    others = len(found) - 1
+    return found[0] + (f" ({others:,} more do not fit)" if others else "")

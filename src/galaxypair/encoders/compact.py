@@ -53,7 +53,7 @@ class CompactImageEncoder(Encoder):
         )
         self.to(memory_format=torch.channels_last)
 
-    def prepare(self, raw: Tensor) -> tuple[Tensor, ...]:
+    def prepare(self, raw: Tensor, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """Crop and stretch: see `images.asinh_stretch`."""
         cropped = images.asinh_stretch(images.center_crop(raw, self.crop_px))
         return (cropped.contiguous(memory_format=torch.channels_last),)
@@ -97,7 +97,7 @@ class CompactSpectrumEncoder(Encoder):
         # spectra as images one pixel high: in channels-last order a third faster than Conv1d on a CPU
         self.to(memory_format=torch.channels_last)
 
-    def prepare(self, raw: Tensor) -> tuple[Tensor, ...]:
+    def prepare(self, raw: Tensor, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """Split continuum and lines: see `spectra.split_continuum`."""
         return spectra.split_continuum(raw)
 

@@ -1,0 +1,242 @@
+"""Published checkpoints: renamed to our modules, and loaded only if every weight fits."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from galaxypair import __version__, heads, model
+from galaxypair.encoders.base import Encoder, misfit
+from galaxypair.encoders.resnet import N_PROJECTION, N_TRUNK
+from galaxypair.errors import DataError
+from galaxypair.io.checkpoints import read_checkpoint
+
+logger = logging.getLogger(__name__)
+
+
+def _tensors(found: Any, path: Path, wanted: str) -> dict[str, Tensor]:
+    """Pick the tensors of a state dict."""
+    if isinstance(found, Mapping):
+        state = {
+            key: value for key, value in found.items() if isinstance(key, str) and torch.is_tensor(value)
+        }
+        if state:
+            return state
+    raise DataError(
+        f"`{path}`: is a PyTorch file, but holds no weights where {wanted} has them. Check that it is that "
+        "file."
+    )
+
+
+def _section(checkpoint: Any, name: str) -> Any:
+    """Take a part of a checkpoint, or all of it if it is a bare state dict."""
+    return checkpoint[name] if isinstance(checkpoint, Mapping) and name in checkpoint else checkpoint
+
+
+def _take(state: dict[str, Tensor], prefixes: dict[str, str], path: Path) -> dict[str, Tensor]:
+    """Rename the weights under the given prefixes; what is left out is named in the log."""
+    taken, ignored = {}, []
+    for key, value in state.items():
+        prefix = next((p for p in prefixes if key.startswith(p)), None)
+        if prefix is None:
+            ignored.append(key)
+        else:
+            taken[prefixes[prefix] + key.removeprefix(prefix)] = value
+    if ignored:
+        counts = Counter(key.partition(".")[0] for key in ignored)
+        named = ", ".join(f"{name} ({n})" for name, n in counts.items())
+        logger.info("`%s`: entries that the model does not need are ignored: %s", path, named)
+    return taken
+
+
+def read_stein(path: Path) -> dict[str, Tensor]:
+    """Read the image encoder of Stein et al.
+
+    Parameters
+    ----------
+    path : Path
+        Lightning checkpoint `resnet50.ckpt` (weights `encoder_q.*`), or a bare state dict of the encoder.
+
+    Returns
+    -------
+    dict of str to Tensor
+        For `SteinResNet50` with its projection `fc`; the momentum encoder and the queue of the training
+        are left out.
+    """
+    state = _tensors(_section(read_checkpoint(path), "state_dict"), path, "the image encoder of Stein et al.")
+    if any(key.startswith("encoder_q.") for key in state):
+        state = _take(state, {"encoder_q.": ""}, path)
+    # without this, weights of any ResNet-50 would pass for theirs where the projection is not needed
+    with torch.device("meta"):
+        head = heads.mlp(N_TRUNK, N_PROJECTION)
+    found = {key.removeprefix("fc."): value for key, value in state.items() if key.startswith("fc.")}
+    if difference := misfit(head, found):
+        raise DataError(
+            f"`{path}`: is not the image encoder of Stein et al. Its contrastive head `fc` {difference}. "
+            "Fetch the published `resnet50.ckpt`."
+        )
+    return state
+
+
+def read_spender(path: Path) -> dict[str, Tensor]:
+    """Read the convolutions of spender's spectrum encoder.
+
+    Parameters
+    ----------
+    path : Path
+        Checkpoint of a whole autoencoder with the weights under `model` (a dict, or a list that starts
+        with it), or a bare state dict of autoencoder or encoder.
+
+    Returns
+    -------
+    dict of str to Tensor
+        For `SpenderEncoder`; the MLP to the latents, the decoder and the instrument are left out.
+    """
+    found = _section(read_checkpoint(path), "model")
+    found = found[0] if isinstance(found, list | tuple) and found else found
+    state = _tensors(found, path, "the spectrum encoder of spender")
+    prefix = "encoder." if any(key.startswith("encoder.") for key in state) else ""
+    return _take(state, {f"{prefix}conv{i}.": f"conv{i}." for i in (1, 2, 3)}, path)
+
+
+def read_rep(path: Path) -> dict[str, Tensor]:
+    """Read both towers of the reproduction of AstroCLIP (av1518).
+
+    Parameters
+    ----------
+    path : Path
+        Lightning checkpoint: `image_encoder.backbone.*` is a ResNet-50 with the head `fc`,
+        `spectrum_encoder.spec_encoder.*` spender's encoder with the head `mlp.additional_layers`.
+
+    Returns
+    -------
+    dict of str to Tensor
+        For a `PairModel` of these encoders with the heads `mlp` and `prelu_mlp`.
+    """
+    state = _tensors(_section(read_checkpoint(path), "state_dict"), path, "the reproduction of AstroCLIP")
+    image, spectrum = "image_encoder.backbone.", "spectrum_encoder.spec_encoder."
+    renamed = {
+        f"{image}fc.": "heads.image.",
+        image: "encoders.image.",
+        f"{spectrum}mlp.additional_layers.": "heads.spectrum.",
+        **{f"{spectrum}conv{i}.": f"encoders.spectrum.conv{i}." for i in (1, 2, 3)},
+    }
+    return _take(state, renamed, path)
+
+
+ENCODERS = {"stein_resnet50": read_stein, "spender": read_spender}
+LAYOUTS = {"rep": read_rep}  # of whole models, by `model.checkpoint_layout`
+
+
+def load_encoder(encoder: Encoder, name: str, path: Path) -> None:
+    """Put published weights into an encoder.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    name : {"stein_resnet50", "spender"}
+        As in `model.image.encoder` or `model.spectrum.encoder`.
+    path : Path
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or holds another network.
+    """
+    state = ENCODERS[name](path)
+    if not any(key.startswith("fc.") for key in encoder.state_dict()):
+        state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    load_strictly(encoder, state, path)
+
+
+def import_model(path: Path, settings: dict) -> tuple[model.PairModel, dict]:
+    """Read a published model as one of ours.
+
+    Parameters
+    ----------
+    path : Path
+    settings : dict
+        Section `model` of the config; it names the layout and describes both towers.
+
+    Returns
+    -------
+    made : PairModel
+        In evaluation mode.
+    exported : dict
+        What `config.json` says about it.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or holds another model than the settings describe.
+    """
+    made = model.build(settings)
+    load_strictly(made, LAYOUTS[settings["checkpoint_layout"]](path), path)
+    with path.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    exported = {
+        "model": settings,
+        "checkpoint": {"file": path.name, "layout": settings["checkpoint_layout"], "sha256": checksum},
+        "n_parameters": model.n_parameters(made),
+        "versions": {"galaxypair": __version__, "torch": torch.__version__},
+    }
+    return made.eval(), exported
+
+
+def card(run: str, exported: dict) -> str:
+    """Write the model card.
+
+    Parameters
+    ----------
+    run : str
+    exported : dict
+        From `import_model`.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    image, spectrum = (exported["model"][m] for m in ("image", "spectrum"))
+    checkpoint = exported["checkpoint"]
+    return (
+        f"# Image-spectrum model of run `{run}`\n\n"
+        f"Imported, not trained here: `{checkpoint['file']}` (layout {checkpoint['layout']}, SHA-256 "
+        f"{checkpoint['sha256']}), {exported['n_parameters']:,} parameters. Which galaxies it was trained on "
+        "is for its authors to say; scores on those are no test.\n\n"
+        f"- Images: {image['encoder']} {image[image['encoder']]}, central {image['crop_px']} pixels, head "
+        f"{image['head']}\n"
+        f"- Spectra: {spectrum['encoder']} {spectrum[spectrum['encoder']]}, head {spectrum['head']}\n"
+        f"- Embeddings: {exported['model']['embedding_dim']} dimensions, in evaluation mode (no dropout, no "
+        "augmentations)\n"
+        "- Load with `galaxypair.model.load(folder)`; weights are safetensors, settings in `config.json`\n"
+    )
+
+
+def load_strictly(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Put weights into a module, if every name and every shape fits.
+
+    Parameters
+    ----------
+    module : nn.Module
+    state : dict of str to Tensor
+    path : Path
+        Where the weights are from, for the message.
+
+    Raises
+    ------
+    DataError
+        Naming the first weight that does not fit and the number of others.
+    """
+    if difference := misfit(module, state):
+        raise DataError(
+            f"`{path}`: {difference}. It holds another architecture than the sections `model.image`, "
+            "`model.spectrum` and `model.prelu_mlp` of the config describe: check that it is the published "
+            "file, or set them as it was trained."
+        )
+    module.load_state_dict(state)

@@ -1,0 +1,34 @@
+if config["model"]["from_checkpoint"] is not None:
+
+    rule import_checkpoint:
+        input:
+            tracked=existing(config["model"]["from_checkpoint"]),
+            code=code(
+                "checkpoints",
+                "encoders/base",
+                "encoders/compact",
+                "encoders/resnet",
+                "encoders/spender",
+                "heads",
+                "images",
+                "model",
+                "spectra",
+            ),
+        output:
+            weights="results/{run}/model/model.safetensors",
+            config="results/{run}/model/config.json",
+            card="results/{run}/model/README.md",
+        log:
+            "logs/{run}/import_checkpoint.log",
+        benchmark:
+            "logs/{run}/import_checkpoint.benchmark.tsv"
+        conda:
+            "../../envs/train.yaml"
+        resources:
+            mem_mb=2000,
+        params:
+            checkpoint=config["model"]["from_checkpoint"],
+            model_settings=config["model"],
+            run=config["run"],
+        script:
+            "../scripts/import_checkpoint.py"
