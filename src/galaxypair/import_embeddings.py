@@ -20,7 +20,7 @@ from galaxypair.runtime import Progress
 logger = logging.getLogger(__name__)
 
 BLOCK_ROWS = 4096
-HASH_BYTES = 2**24
+HASH_BYTES = 2**22
 SPLIT_NAMES = {**{name: name for name in tables.SPLITS}, "validation": "val"}
 
 
@@ -87,7 +87,7 @@ def iter_blocks(
 
 
 def _vectors(path: Path, columns: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-    whole = len(names) == 1 and columns[names[0]].ndim == 2
+    whole = len(names) == 1 and columns[names[0]].ndim > 1
     values = columns[names[0]] if whole else np.stack([columns[name] for name in names], axis=1)
     kinds = "f" if whole else "fiu"  # a text file may write 0 for 0.0
     if values.ndim != 2 or values.dtype.kind not in kinds:

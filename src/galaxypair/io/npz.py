@@ -1,6 +1,7 @@
 """Arrays of an `.npz` archive, read by rows: no member is ever loaded whole, nothing is unpickled."""
 
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,8 @@ import numpy as np
 from galaxypair.errors import DataError
 
 _SUFFIX = ".npy"
+_LOCAL_HEADER_BYTES = 30  # before a member's name, extra field and data; their lengths stand at its end
+_LENGTHS = struct.Struct("<HH")
 
 
 class NpzFile:
@@ -120,9 +123,15 @@ class NpzFile:
             stream = self._open(stack, name)
             shape, dtype = self._header(name, stream)
             first, length = stream.tell(), math.prod(shape[1:]) * dtype.itemsize
+            info = self._zip.getinfo(name + _SUFFIX)
+            if info.compress_type == zipfile.ZIP_STORED:  # where zipfile would read all that it passes over
+                stream = stack.enter_context(self.path.open("rb"))
+                stream.seek(info.header_offset + _LOCAL_HEADER_BYTES - _LENGTHS.size)
+                lengths = _LENGTHS.unpack(stream.read(_LENGTHS.size))
+                first += info.header_offset + _LOCAL_HEADER_BYTES + sum(lengths)
             for row in rows:
                 with self._readable(name):
-                    stream.seek(first + int(row) * length)  # no reading on the way, unless compressed
+                    stream.seek(first + int(row) * length)
                 yield self._rows(name, stream, (shape, dtype), 1)[0]
 
     def _open(self, stack: ExitStack, name: str) -> IO[bytes]:
