@@ -1,4 +1,4 @@
-"""Embeddings of other makers: each layout is read, each galaxy kept or given a reason, no file loaded whole."""
+"""Embeddings of other makers: each layout is read, each galaxy kept or given a reason, none loaded whole."""
 
 import tracemalloc
 

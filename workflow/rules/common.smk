@@ -94,6 +94,11 @@ def catalogue():
     return "results/{run}/survey/provabgs.hdf5"
 
 
+def settings_of(*sections):
+    """Run, source with its section, and further sections, for whoever gets the result alone."""
+    return {key: config[key] for key in ("run", "source", config["source"], *sections)}
+
+
 def targets():
     """What plain `snakemake` makes."""
     goals = (

@@ -5,8 +5,8 @@ With `ingest` and `download` this is the only place that opens data files.
 
 from galaxypair.io.arrays import read_arrays, write_arrays
 from galaxypair.io.columns import ColumnFile, open_columns
-from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, read_embeddings, unit
-from galaxypair.io.files import atomic_path, open_hdf5, write_text
+from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, embeddings_shape, read_embeddings, unit
+from galaxypair.io.files import atomic_folder, atomic_path, open_hdf5, write_text
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint
@@ -20,9 +20,11 @@ __all__ = [
     "EmbeddingsWriter",
     "JointBlock",
     "NpzFile",
+    "atomic_folder",
     "atomic_path",
     "check_joint",
     "create_joint_group",
+    "embeddings_shape",
     "iter_joint",
     "iter_shards",
     "open_columns",
