@@ -33,7 +33,11 @@ def test_shipped_config_passes():
         ("epochs", 3, r"unknown key `epochs`; did you mean `train.epochs`\?"),
         ("train.crop_px", 96, r"did you mean `preprocess.crop_px` or `model.image.crop_px`\?"),
         ("predict.zzzzzz", 3, r"unknown key `zzzzzz` in `predict`; known keys: k\."),
-        ("source", "simulation", r"`source` is 'simulation'; choose one of: simulate, ingest, download\."),
+        (
+            "source",
+            "simulation",
+            r"`source` is 'simulation'; choose one of: simulate, ingest, download, embeddings\.",
+        ),
         ("train.epochs", "many", r"`train.epochs` is 'many', expected a whole number\."),
         ("split.val_fraction", 1.0, r"`split.val_fraction`: 1.0 is greater than or equal to the maximum"),
         (
@@ -73,6 +77,15 @@ def test_shipped_config_passes():
 def test_refusal_names_key_and_remedy(path, value, message):
     with pytest.raises(ConfigError, match=message):
         config.check(changed(path, value), SCHEMA)
+
+
+def test_nothing_is_asked_of_the_training_where_embeddings_are_there():
+    settings = changed("source", "embeddings")
+    settings["split"] = {"train_fraction": 0.5, "val_fraction": 0}
+    config.check(settings, SCHEMA)
+    settings["model"]["from_run"] = "other"
+    with pytest.raises(ConfigError, match=r"`model\.from_run` names a model, but with `source: embeddings`"):
+        config.check(settings, SCHEMA)
 
 
 def test_missing_key_is_named():

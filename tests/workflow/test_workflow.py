@@ -72,7 +72,7 @@ def test_profile_names_rules_that_exist(snakemake):
     [
         ("train={epocs: 3}", "unknown key `epocs` in `train`; did you mean `epochs`?"),
         ("epochs=3", "unknown key `epochs`; did you mean `train.epochs`?"),
-        ("source=sky", "`source` is 'sky'; choose one of: simulate, ingest, download."),
+        ("source=sky", "`source` is 'sky'; choose one of: simulate, ingest, download, embeddings."),
         ("umap={n_neighbors: few}", "`umap.n_neighbors` is 'few', expected a whole number."),
     ],
 )
@@ -94,6 +94,33 @@ def test_another_runs_model_serves_on_a_whole_survey(snakemake):
     assert "results/other/metrics/zeroshot.csv" in done.stdout
     for rule in ("train", "predict", "figure_training_curves"):
         assert not re.search(rf"^{rule} +\d", done.stdout, re.MULTILINE), rule
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "made", "left_out"),
+    [
+        ("{layout: rep}", ["mosaic_image", "retrieval_image_spectrum", "umap_both"], []),
+        ("{layout: table}", ["retrieval_recall", "umap_both"], ["mosaic_image", "gallery/gallery.h5"]),
+        (
+            "{modalities: [image]}",
+            ["umap_image"],
+            ["metrics/retrieval", "umap_both", "umap_spectrum", "gallery.h5"],
+        ),
+    ],
+)
+def test_imported_embeddings_plan_what_they_allow(snakemake, embeddings, made, left_out):
+    done = snakemake("-n", "--config", "source=embeddings", f"embeddings={embeddings}")
+    assert done.returncode == 0, done.stdout
+    assert "find_provabgs" not in done.stdout
+    assert [name for name in made if name not in done.stdout] == []
+    assert [name for name in [*left_out, "rule train:", "stellar_mass"] if name in done.stdout] == []
+
+
+def test_exports_are_planned_where_there_is_something_to_export(snakemake):
+    folders = [f"results/demo/export/{name}" for name in ("dataset", "embeddings")]
+    assert snakemake("-n", *folders).returncode == 0
+    assert snakemake("-n", folders[1], "--config", "source=embeddings").returncode == 0
+    assert snakemake("-n", folders[0], "--config", "source=embeddings").returncode == 1
 
 
 def test_missing_config_is_named(snakemake, project):
