@@ -33,7 +33,11 @@ def test_shipped_config_passes():
         ("epochs", 3, r"unknown key `epochs`; did you mean `train.epochs`\?"),
         ("train.crop_px", 96, r"did you mean `preprocess.crop_px` or `model.image.crop_px`\?"),
         ("predict.zzzzzz", 3, r"unknown key `zzzzzz` in `predict`; known keys: k\."),
-        ("source", "simulation", r"`source` is 'simulation'; choose one of: simulate, ingest, download\."),
+        (
+            "source",
+            "simulation",
+            r"`source` is 'simulation'; choose one of: simulate, ingest, download, embeddings\.",
+        ),
         (
             "download.joint",
             "a.h5",
@@ -81,6 +85,15 @@ def test_shipped_config_passes():
 def test_refusal_names_key_and_remedy(path, value, message):
     with pytest.raises(ConfigError, match=message):
         config.check(changed(path, value), SCHEMA)
+
+
+def test_nothing_is_asked_of_the_training_where_embeddings_are_there():
+    settings = changed("source", "embeddings")
+    settings["split"] = {"train_fraction": 0.5, "val_fraction": 0}
+    config.check(settings, SCHEMA)
+    settings["model"]["from_run"] = "other"
+    with pytest.raises(ConfigError, match=r"`model\.from_run` names a model, but with `source: embeddings`"):
+        config.check(settings, SCHEMA)
 
 
 def published(**changes):

@@ -188,6 +188,8 @@ def test_scripts_run_from_ledger_to_gallery(tmp_path, monkeypatch):
         gallery=tmp_path / "gallery.h5",
         roles=parquet["roles"],
         settings={"examples": 2, "mosaic_cells": 3, "seed": 1},
+        pixels=None,
+        crop_px=8,
     )
 
     roles = io.read_table(parquet["roles"])

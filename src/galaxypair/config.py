@@ -165,12 +165,17 @@ def _contradictions(config: dict) -> list[str]:
         )
     if split["train_fraction"] == 1:
         lines.append("`split.train_fraction` is 1, which leaves no test galaxies; choose less.")
+    trains = _trains(model) and config["source"] != "embeddings"
     for key in ("train_fraction", "val_fraction"):
-        if _trains(model) and split[key] == 0:
+        if trains and split[key] == 0:
             lines.append(
                 f"`split.{key}` is 0, but a model is to be trained; choose more, or name a trained run in "
                 "`model.from_run`."
             )
+    if model["from_run"] is not None and config["source"] == "embeddings":
+        lines.append(
+            "`model.from_run` names a model, but with `source: embeddings` none is used; set it to null."
+        )
     if model["from_run"] == config["run"]:
         lines.append(
             f"`model.from_run` is this run itself ({config['run']}); name another run's, or null to train."

@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 LARGEST_ISLANDS = 10  # DBSCAN clusters shown: more colours can hardly be told apart
 MANTISSA_BITS = 10  # of 23: relative precision 0.05 %, finer than a figure or the noise
+COLUMNS = ("targetid", "z", "image", "spectrum", "has_image", "has_spectrum")  # that `pack` takes
 ABSENT = -1  # in cluster, cell_x, cell_y of roles that have none
 
 

@@ -189,6 +189,7 @@ def render(
     command: str,
     *,
     trained_on: str | None = None,
+    imported: Mapping | None = None,
 ) -> str:
     """Fill the template.
 
@@ -205,6 +206,8 @@ def render(
         What makes the report again.
     trained_on : {"simulate", "ingest", "download"}, optional
         Source of the galaxies that a borrowed model was trained on, where known.
+    imported : mapping, optional
+        Contents of `embeddings/source.json`, if nothing was trained.
 
     Returns
     -------
@@ -228,4 +231,5 @@ def render(
         settings_text=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         command=command,
         trained_on=trained_on,
+        imported=imported,
     )

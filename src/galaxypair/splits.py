@@ -67,6 +67,33 @@ def assign(
     return split
 
 
+def assign_by_hash(targetid: np.ndarray, *, train_fraction: float, val_fraction: float) -> np.ndarray:
+    """Give each galaxy its split by its TARGETID alone, whatever the order of the rows.
+
+    Parameters
+    ----------
+    targetid : ndarray of shape (n,), int64
+    train_fraction : float
+        Share of train and val together; the rest is test.
+    val_fraction : float
+        Share of the former that becomes val.
+
+    Returns
+    -------
+    ndarray of shape (n,), uint8
+        Positions in `tables.SPLITS`.
+
+    Notes
+    -----
+    For published embeddings, which are one split of their makers in an order of its own: the first
+    rows of such a file may be the brightest galaxies.
+    """
+    fraction = hash_fraction(targetid)
+    return np.select([fraction < train_fraction * val_fraction, fraction < train_fraction], [1, 0], 2).astype(
+        np.uint8
+    )
+
+
 def position_groups(
     targetid: np.ndarray, ra: np.ndarray, dec: np.ndarray, radius_arcsec: float
 ) -> dict[int, int]:

@@ -49,7 +49,7 @@ LEDGER_COLUMNS = {
     "reason": "str",  # "" if kept, else one of REASONS
     "detail": "str",  # one sentence for a person, may be ""
     "split": "str",  # train, val, test; "" if not kept
-    "shard": "int32",  # number of the shard that holds the galaxy, -1 if not kept
+    "shard": "int32",  # number of the shard that holds the galaxy, -1 if none does
     "has_image": "bool",
     "has_spectrum": "bool",
 }
@@ -68,6 +68,8 @@ REASONS = (
     "spectrum_negative",
     "z_missing",
     "z_out_of_range",
+    # import_embeddings, which gives duplicate_targetid, {modality}_absent and z_* as well
+    "embedding_invalid",
     # ingest
     "catalogue_row_invalid",
     "duplicate_id",
@@ -108,6 +110,8 @@ HISTORY_COLUMNS = (
 # --- tables after `embed` ------------------------------------------------------------------------
 # embeddings/{split}.parquet: targetid i8, split str, {modality}_embedding and
 # {modality}_embedding_unit as fixed-size lists of f4 (NaN throughout where the modality is absent).
+# embeddings/source.json, of imported embeddings alone: {"layout", "files": [{"rows", "name", "bytes",
+# "sha256"}], "embedding_dim", "modalities", "split"}.
 # crossmatch/properties.parquet: one row per kept galaxy: targetid, split, z, matched (bool) and the
 # PROVABGS names above plus every further numeric scalar column, lower case, NaN where unmatched.
 # losses.csv: split is train, val, test, "all" (their sum), or "catalogue" (rows of PROVABGS itself).

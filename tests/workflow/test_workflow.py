@@ -72,7 +72,7 @@ def test_profile_names_rules_that_exist(snakemake):
     [
         ("train={epocs: 3}", "unknown key `epocs` in `train`; did you mean `epochs`?"),
         ("epochs=3", "unknown key `epochs`; did you mean `train.epochs`?"),
-        ("source=sky", "`source` is 'sky'; choose one of: simulate, ingest, download."),
+        ("source=sky", "`source` is 'sky'; choose one of: simulate, ingest, download, embeddings."),
         ("umap={n_neighbors: few}", "`umap.n_neighbors` is 'few', expected a whole number."),
     ],
 )
@@ -102,6 +102,40 @@ def test_published_checkpoint_is_imported_instead_of_training(snakemake, project
     assert re.search(r"^import_checkpoint +1$", done.stdout, re.MULTILINE)
     for rule in ("train", "figure_training_curves"):
         assert not re.search(rf"^{rule} +\d", done.stdout, re.MULTILINE), rule
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "made", "left_out"),
+    [
+        ("{layout: rep}", ["mosaic_image", "retrieval_image_spectrum", "umap_both"], []),
+        ("{layout: table}", ["retrieval_recall", "umap_both"], ["mosaic_image", "gallery/gallery.h5"]),
+        (
+            "{modalities: [image]}",
+            ["umap_image"],
+            ["metrics/retrieval", "umap_both", "umap_spectrum", "gallery.h5"],
+        ),
+    ],
+)
+def test_imported_embeddings_plan_what_they_allow(snakemake, embeddings, made, left_out):
+    without = "download={files: {provabgs: {url: null}}}"
+    done = snakemake("-n", "--config", "source=embeddings", f"embeddings={embeddings}", without)
+    assert done.returncode == 0, done.stdout
+    assert "rule download:" not in done.stdout
+    assert [name for name in made if name not in done.stdout] == []
+    assert [name for name in [*left_out, "rule train:", "stellar_mass"] if name in done.stdout] == []
+
+
+def test_imported_embeddings_get_their_properties_from_the_published_catalogue_alone(snakemake):
+    done = snakemake("-n", "--config", "source=embeddings")
+    assert re.search(r"^download +1$", done.stdout, re.MULTILINE), done.stdout
+    assert "figures/zeroshot_stellar_mass" in done.stdout and "joint.h5" not in done.stdout
+
+
+def test_exports_are_planned_where_there_is_something_to_export(snakemake):
+    folders = [f"results/demo/export/{name}" for name in ("dataset", "embeddings")]
+    assert snakemake("-n", *folders).returncode == 0
+    assert snakemake("-n", folders[1], "--config", "source=embeddings").returncode == 0
+    assert snakemake("-n", folders[0], "--config", "source=embeddings").returncode == 1
 
 
 def test_missing_config_is_named(snakemake, project):

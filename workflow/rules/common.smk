@@ -8,6 +8,7 @@ sys.path.insert(0, str(_ROOT / "src"))
 
 from galaxypair import config as config_check
 from galaxypair.errors import ConfigError
+from galaxypair.layouts import holds_pixels, split_files
 from snakemake.exceptions import WorkflowError
 
 _SCHEMA = config_check.load_schema(
@@ -58,6 +59,12 @@ def published_weights():
     ]
 
 
+def fetched_survey():
+    """Files of the survey that come as they are published; a source makes the others itself."""
+    files = ["joint.h5", "provabgs.hdf5"]
+    return files if config["source"] == "download" else files[1:]
+
+
 def trained_run():
     """The run whose model is used: this one, or the one that it borrows from."""
     return config["model"]["from_run"] or config["run"]
@@ -77,6 +84,45 @@ def trains():
 def predicts():
     """Whether the run predicts the user's own galaxies from another run's, or evaluates its own survey."""
     return config["model"]["from_run"] is not None and config["source"] == "ingest"
+
+
+def imports_embeddings():
+    """Whether the run starts from embeddings that are there already."""
+    return config["source"] == "embeddings"
+
+
+def has_pixels():
+    """Whether there are cutouts and spectra to show."""
+    entry = config["embeddings"]
+    return not imports_embeddings() or (
+        has_pairs() and holds_pixels(entry["path"], entry["layout"])
+    )
+
+
+def has_pairs():
+    """Whether galaxies have both modalities, so that one can be found by the other."""
+    return len(spaces()) == 3
+
+
+def spaces():
+    """Embedding spaces of the run: those of its modalities and, of two, the joined one."""
+    modalities = config["embeddings"]["modalities"]
+    if imports_embeddings() and len(modalities) == 1:
+        return modalities
+    return ["image", "spectrum", "both"]
+
+
+def catalogue():
+    """The catalogue of properties; without one only redshifts are predicted."""
+    entry = published_file("provabgs")
+    if imports_embeddings() and entry["path"] is None and entry["url"] is None:
+        return []
+    return "results/{run}/survey/provabgs.hdf5"
+
+
+def settings_of(*sections):
+    """Run, source with its section, and further sections, for whoever gets the result alone."""
+    return {key: config[key] for key in ("run", "source", config["source"], *sections)}
 
 
 def targets():
@@ -103,30 +149,24 @@ def report_figures():
     if predicts():
         names = ["ledger", "predictions"]
     else:
+        known = ["redshift", "stellar_mass"] if catalogue() else ["redshift"]
+        pairs = ["image_image", "image_spectrum", "spectrum_image", "spectrum_spectrum"]
+        shown = ["image", "spectrum"] if has_pixels() else []
         names = [
             "ledger",
-            "example_galaxies",
-            "training_curves",
-            "retrieval_recall",
-            "retrieval_image_image",
-            "retrieval_image_spectrum",
-            "retrieval_spectrum_image",
-            "retrieval_spectrum_spectrum",
+            *(["example_galaxies"] if shown else []),
+            *([] if imports_embeddings() else ["training_curves"]),
+            *(["retrieval_recall"] if has_pairs() else []),
+            *(f"retrieval_{pair}" for pair in pairs if shown),
             "zeroshot_summary",
-            "zeroshot_redshift",
-            "zeroshot_stellar_mass",
-            "umap_redshift",
-            "umap_stellar_mass",
-            "mosaic_image",
-            "mosaic_spectrum",
+            *(f"zeroshot_{name}" for name in known),
+            *(f"umap_{name}" for name in known),
+            *(f"mosaic_{modality}" for modality in shown),
             "kmeans_scan",
             "clusters_kmeans",
             "clusters_dbscan",
-            "cluster_gallery_image",
-            "cluster_gallery_spectrum",
-            "cluster_properties_image",
-            "cluster_properties_spectrum",
-            "cluster_properties_both",
+            *(f"cluster_gallery_{modality}" for modality in shown),
+            *(f"cluster_properties_{space}" for space in spaces()),
         ]
     if not trains():
         names = [name for name in names if name != "training_curves"]

@@ -1,7 +1,7 @@
 rule crossmatch:
     input:
         ledger="results/{run}/dataset/ledger.parquet",
-        provabgs="results/{run}/survey/provabgs.hdf5",
+        provabgs=catalogue(),
         code=code("crossmatch"),
     output:
         properties="results/{run}/crossmatch/properties.parquet",

@@ -1,6 +1,5 @@
 # One rule per figure, each drawn again alone by naming its file:
 # snakemake --cores 1 results/demo/figures/umap_redshift.pdf
-SPACES = ["image", "spectrum", "both"]
 
 
 wildcard_constraints:
@@ -199,7 +198,7 @@ rule figure_zeroshot_summary:
 rule figure_umap:
     input:
         projections=expand(
-            "results/{{run}}/projections/umap_{space}.parquet", space=SPACES
+            "results/{{run}}/projections/umap_{space}.parquet", space=spaces()
         ),
         properties="results/{run}/crossmatch/properties.parquet",
         code=code("figures/projection", "figures/style"),
@@ -255,7 +254,7 @@ rule figure_mosaic:
 
 rule figure_kmeans_scan:
     input:
-        scans=expand("results/{{run}}/metrics/kmeans_scan_{space}.csv", space=SPACES),
+        scans=expand("results/{{run}}/metrics/kmeans_scan_{space}.csv", space=spaces()),
         code=code("figures/clusters", "figures/projection", "figures/style"),
     output:
         pdf="results/{run}/figures/kmeans_scan.pdf",
@@ -281,10 +280,10 @@ rule figure_kmeans_scan:
 rule figure_clusters:
     input:
         projections=expand(
-            "results/{{run}}/projections/umap_{space}.parquet", space=SPACES
+            "results/{{run}}/projections/umap_{space}.parquet", space=spaces()
         ),
         clusters=expand(
-            "results/{{run}}/clusters/{{method}}_{space}.parquet", space=SPACES
+            "results/{{run}}/clusters/{{method}}_{space}.parquet", space=spaces()
         ),
         code=code("figures/clusters", "figures/projection", "figures/style"),
     output:

@@ -4,10 +4,17 @@ rule report:
         captions=captions(),
         ledger="results/{run}/dataset/ledger.parquet",
         zeroshot=[] if predicts() else "results/{run}/metrics/zeroshot.csv",
-        retrieval=[] if predicts() else "results/{run}/metrics/retrieval.csv",
+        retrieval=(
+            []
+            if predicts() or not has_pairs()
+            else "results/{run}/metrics/retrieval.csv"
+        ),
         losses=[] if predicts() else "results/{run}/crossmatch/losses.csv",
         predictions=(
             "results/{run}/metrics/predictions_metrics.csv" if predicts() else []
+        ),
+        embeddings_source=(
+            "results/{run}/embeddings/source.json" if imports_embeddings() else []
         ),
         code=code(
             "figures/style", "report", "report_tables", "templates/report.html.j2"

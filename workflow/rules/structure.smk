@@ -42,7 +42,7 @@ rule cluster:
 
 rule gallery:
     input:
-        manifest="results/{run}/dataset/manifest.json",
+        manifest=([] if imports_embeddings() else "results/{run}/dataset/manifest.json"),
         embeddings="results/{run}/embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
         neighbours="results/{run}/metrics/retrieval_neighbours.parquet",
@@ -56,7 +56,9 @@ rule gallery:
             "results/{run}/projections/umap_image.parquet",
             "results/{run}/projections/umap_spectrum.parquet",
         ],
-        code=code("cluster", "gallery"),
+        code=code(
+            "cluster", "gallery", "ingest/rgb", "layouts", "published_pixels", "rgb"
+        ),
     output:
         gallery="results/{run}/gallery/gallery.h5",
         roles="results/{run}/gallery/roles.parquet",
@@ -68,5 +70,7 @@ rule gallery:
         "../../envs/analysis.yaml"
     params:
         settings=config["gallery"],
+        pixels=config["embeddings"]["path"] if imports_embeddings() else None,
+        crop_px=config["preprocess"]["crop_px"],
     script:
         "../scripts/gallery.py"

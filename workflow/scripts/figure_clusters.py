@@ -4,7 +4,7 @@ from stage import stage
 
 from pathlib import Path
 
-from galaxypair import io, tables
+from galaxypair import io
 from galaxypair.figures import clusters as figure
 from galaxypair.figures import style
 
@@ -12,8 +12,8 @@ from galaxypair.figures import style
 def figure_clusters(
     *, projections: list[Path], clusters: list[Path], pdf: Path, png: Path, method: str, dpi: int, mock: bool
 ) -> None:
-    places = {s: io.read_table(p) for s, p in zip(tables.SPACES, projections, strict=True)}
-    labels = {s: io.read_table(p) for s, p in zip(tables.SPACES, clusters, strict=True)}
+    places = {p.stem.removeprefix("umap_"): io.read_table(p) for p in projections}
+    labels = {p.stem.removeprefix(f"{method}_"): io.read_table(p) for p in clusters}
     drawn = figure.panels(places, labels, method)
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 

@@ -4,7 +4,7 @@ from stage import stage
 
 from pathlib import Path
 
-from galaxypair import io, tables
+from galaxypair import io
 from galaxypair.figures import projection, style
 
 
@@ -13,7 +13,7 @@ def figure_umap(
 ) -> None:
     catalogue = io.read_table(properties)
     column = style.column(property, list(catalogue.select_dtypes("number")))
-    spaces = {s: io.read_table(p) for s, p in zip(tables.SPACES, projections, strict=True)}
+    spaces = {p.stem.removeprefix("umap_"): io.read_table(p) for p in projections}
     drawn = projection.coloured(spaces, catalogue, column)
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from galaxypair import gallery as core
-from galaxypair import io
+from galaxypair import io, published_pixels
 
 
 def gallery(
-    *, manifest: Path, embeddings: Path, properties: Path, neighbours: Path, clusters: list[Path],
+    *, manifest: Path | None, embeddings: Path, properties: Path, neighbours: Path, clusters: list[Path],
     projections: list[Path], gallery: Path, roles: Path, settings: dict,
+    pixels: Path | None, crop_px: int,
 ) -> None:  # fmt: skip
     chosen = core.choose(
         io.read_table(properties),
@@ -27,8 +28,10 @@ def gallery(
         mosaic_cells=settings["mosaic_cells"],
         rng=np.random.default_rng(settings["seed"]),
     )
-    columns = ("targetid", "z", "image", "spectrum", "has_image", "has_spectrum")
-    galaxies = io.read_galaxies(io.read_manifest(manifest), chosen["targetid"].to_numpy(), columns)
+    if pixels is not None:
+        galaxies = published_pixels.read_galaxies(pixels, chosen["targetid"], crop_px)
+    else:
+        galaxies = io.read_galaxies(io.read_manifest(manifest), chosen["targetid"], core.COLUMNS)
     io.write_arrays(gallery, core.pack(galaxies), compression="gzip")
     io.write_table(chosen, roles)
 

@@ -13,7 +13,8 @@ from galaxypair import report as page
 
 def report(
     *, figures: list[Path], captions: list[Path], ledger: Path, zeroshot: Path | None,
-    retrieval: Path | None, losses: Path | None, predictions: Path | None, html: Path,
+    retrieval: Path | None, losses: Path | None, predictions: Path | None,
+    embeddings_source: Path | None, html: Path,
     settings_file: Path, settings: dict, defaults: Path, benchmarks: Path, model_config: Path,
 ) -> None:  # fmt: skip
     named = {"ledger": ledger, "losses": losses, "zeroshot": zeroshot, "retrieval": retrieval}
@@ -24,8 +25,11 @@ def report(
     shown, summary = report_tables.collect_tables(read, benchmarks), report_tables.summarise(read)
     command = page.redraw_command(html, needed)
     known = json.loads(model_config.read_text(encoding="utf-8")) if model_config.exists() else {}
-    trained_on = known.get("source")
-    io.write_text(page.render(settings, entries, shown, summary, command, trained_on=trained_on), html)
+    origin = json.loads(embeddings_source.read_text(encoding="utf-8")) if embeddings_source else None
+    text = page.render(
+        settings, entries, shown, summary, command, trained_on=known.get("source"), imported=origin
+    )
+    io.write_text(text, html)
     io.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), settings_file)
 
 

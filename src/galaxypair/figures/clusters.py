@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from galaxypair import tables
 from galaxypair.figures import projection, style
 
 METHODS = {"kmeans": "k-means", "dbscan": "DBSCAN"}
@@ -35,7 +34,7 @@ def colour(cluster: int) -> str:
 def panels(
     projections: Mapping[str, pd.DataFrame], clusters: Mapping[str, pd.DataFrame], method: str
 ) -> Figure:
-    """Draw the three projections coloured and numbered by cluster.
+    """Draw the projections coloured and numbered by cluster.
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ def panels(
     -------
     matplotlib.figure.Figure
     """
-    joined = {s: projections[s].merge(clusters[s], on="targetid") for s in tables.SPACES}
+    joined = {s: projections[s].merge(clusters[s], on="targetid") for s in projections}
     n = pd.concat(joined.values())["targetid"].nunique()
     if n == 0:
         return style.empty("No galaxy was clustered.")
@@ -92,7 +91,7 @@ def scan(scans: Mapping[str, pd.DataFrame]) -> Figure:
     if not drawn:
         return style.empty("Too few galaxies for clusters: no silhouette was computed.")
     ks = sorted({int(k) for t in drawn.values() for k in t["k"]})
-    note = f"k-means in {len(drawn)} spaces, k = {ks[0]}\N{EN DASH}{ks[-1]}"
+    note = f"k-means in {len(drawn)} space{'s' if len(drawn) > 1 else ''}, k = {ks[0]}\N{EN DASH}{ks[-1]}"
     figure = style.new_figure(style.COLUMN_IN, 3.4, note)
     top, bottom = figure.subplots(2, sharex=True)
     for space, table in drawn.items():
@@ -113,7 +112,7 @@ def scan(scans: Mapping[str, pd.DataFrame]) -> Figure:
 
 @style.styled
 def properties(clusters: pd.DataFrame, catalogue: pd.DataFrame, space: str) -> Figure:
-    """Draw the distributions of redshift and stellar mass in each cluster.
+    """Draw the distributions of redshift and, where known, stellar mass in each cluster.
 
     Parameters
     ----------
@@ -134,10 +133,11 @@ def properties(clusters: pd.DataFrame, catalogue: pd.DataFrame, space: str) -> F
         return style.empty(f"No galaxy was clustered in the {projection.TITLES[space]} space.")
     names = sorted(rows["cluster"].unique())
     note = f"{style.count(len(rows), 'test galaxies')}, k-means in the {projection.TITLES[space]} space"
-    figure = style.new_figure(style.PAGE_IN * 0.75, 0.5 + 0.45 * len(names), note)
-    grid = figure.subplots(len(names), len(PROPERTIES), sharex="col", squeeze=False)
+    shown = [column for column in PROPERTIES if rows[column].notna().any()] or PROPERTIES[:1]
+    figure = style.new_figure(style.PAGE_IN * (0.25 + 0.25 * len(shown)), 0.5 + 0.45 * len(names), note)
+    grid = figure.subplots(len(names), len(shown), sharex="col", squeeze=False)
     figure.get_layout_engine().set(hspace=0, h_pad=0.01)
-    for j, column in enumerate(PROPERTIES):
+    for j, column in enumerate(shown):
         known = rows[column].dropna()
         edges = np.histogram_bin_edges(
             known, 30, np.quantile(known, [0.002, 0.998]) if len(known) else (0, 1)

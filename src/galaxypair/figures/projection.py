@@ -43,10 +43,12 @@ def start(projections: Mapping[str, pd.DataFrame], note: str) -> tuple[Figure, d
     figure : matplotlib.figure.Figure
     axes : dict of space to matplotlib.axes.Axes
     """
-    figure = style.new_figure(style.PAGE_IN, 2.55, note)
-    panels = dict(zip(tables.SPACES, figure.subplots(1, len(tables.SPACES)), strict=True))
+    width = style.PAGE_IN * max(len(projections), 2) / len(tables.SPACES)  # the header needs two panels
+    figure = style.new_figure(width, 2.55, note)
+    grid = figure.subplots(1, len(projections), squeeze=False)[0]
+    panels = dict(zip(projections, grid, strict=True))
     for space, axes in panels.items():
-        axes.set(xlabel="UMAP 1", ylabel="UMAP 2" if space == "image" else "", box_aspect=1)
+        axes.set(xlabel="UMAP 1", ylabel="UMAP 2" if axes is grid[0] else "", box_aspect=1)
         axes.set_title(f"{TITLES[space]} (n = {len(projections[space]):,})")
         style.blank(axes)
     return figure, panels
@@ -54,7 +56,7 @@ def start(projections: Mapping[str, pd.DataFrame], note: str) -> tuple[Figure, d
 
 @style.styled
 def coloured(projections: Mapping[str, pd.DataFrame], properties: pd.DataFrame, column: str) -> Figure:
-    """Draw the three projections coloured by one property; galaxies without it are grey.
+    """Draw the projections coloured by one property; galaxies without it are grey.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def coloured(projections: Mapping[str, pd.DataFrame], properties: pd.DataFrame, 
             cmap=COLOUR_MAPS.get(column, "viridis"), lw=0, rasterized=True,
         )  # fmt: skip
     if len(known):
-        place = panels["both"].inset_axes((1.04, 0, 0.05, 1))
+        place = axes.inset_axes((1.04, 0, 0.05, 1))
         bar = figure.colorbar(dots, cax=place, extend="both", label=style.label(column))
         bar.solids.set_rasterized(True)
     return figure

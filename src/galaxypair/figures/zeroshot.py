@@ -1,5 +1,7 @@
 """Zero-shot regression: predicted against true values, and all scores at a glance."""
 
+import itertools
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -20,7 +22,7 @@ LOWEST_R2 = -0.5  # scores further below 0 are drawn here, as arrows: how bad ha
 
 @style.styled
 def panels(predictions: pd.DataFrame, metrics: pd.DataFrame, target: str) -> Figure:
-    """Draw predicted against true values of one property for the four pairs of modalities.
+    """Draw predicted against true values of one property for the pairs of modalities that there are.
 
     Parameters
     ----------
@@ -40,13 +42,15 @@ def panels(predictions: pd.DataFrame, metrics: pd.DataFrame, target: str) -> Fig
     if rows.empty:
         return style.empty(f"No galaxy of the test split has the property: {name}.")
     note = style.count(rows["targetid"].nunique(), "test galaxies")
-    figure = style.new_figure(0.78 * style.PAGE_IN, 0.82 * style.PAGE_IN, note)
-    grid = figure.subplots(2, 2, sharex=True, sharey=True)
+    found = [m for m in tables.MODALITIES if m in {*rows["query"], *rows["reference"]}]
+    size = style.PAGE_IN * (0.2 + 0.29 * len(found))
+    figure = style.new_figure(size, size + 0.04 * style.PAGE_IN, note)
+    grid = figure.subplots(len(found), len(found), sharex=True, sharey=True, squeeze=False)
     low, high = rows["y_true"].min(), rows["y_true"].max()
     pad = 0.04 * ((high - low) or 1)
     limits = (low - pad, high + pad)
     densities = []
-    for axes, pair in zip(grid.flat, PAIRS, strict=True):
+    for axes, pair in zip(grid.flat, itertools.product(found, found), strict=True):
         own = _of_pair(rows, pair)
         scores = _of_pair(metrics[metrics["target"] == target], pair)
         densities += _draw_density(axes, own, limits)
@@ -61,9 +65,9 @@ def panels(predictions: pd.DataFrame, metrics: pd.DataFrame, target: str) -> Fig
         bar = figure.colorbar(densities[0], ax=grid, aspect=35, pad=0.02, label="galaxies per cell")
         bar.ax.yaxis.set_major_formatter(LogFormatter())  # 10, not 10^1
         bar.ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
-    for axes, reference in zip(grid[0], tables.MODALITIES, strict=True):
+    for axes, reference in zip(grid[0], found, strict=True):
         axes.set_title(f"reference: {reference}")
-    for axes, query in zip(grid[:, 0], tables.MODALITIES, strict=True):
+    for axes, query in zip(grid[:, 0], found, strict=True):
         axes.set_ylabel(f"query: {query}")
     figure.supxlabel(f"true {name}", fontsize=8)
     figure.supylabel(f"predicted {name}", fontsize=8)
@@ -123,6 +127,8 @@ def summary(metrics: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     for j, (query, reference) in enumerate(PAIRS):
         own = _of_pair(rows, (query, reference)).set_index("target").reindex(targets)
+        if own["value"].isna().all():
+            continue
         y = np.arange(len(targets)) + (j - 1.5) * 0.18
         look = {"color": style.PAIR_COLOURS[query, reference], "ls": "none"}
         text = f"{query} \N{RIGHTWARDS ARROW} {reference}"

@@ -4,8 +4,9 @@ With `ingest` and `download` this is the only place that opens data files.
 """
 
 from galaxypair.io.arrays import read_arrays, write_arrays
-from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, read_embeddings, unit
-from galaxypair.io.files import atomic_path, open_hdf5, write_text
+from galaxypair.io.columns import ColumnFile, open_columns
+from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, embeddings_shape, read_embeddings, unit
+from galaxypair.io.files import atomic_folder, atomic_path, open_hdf5, write_text
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import (
@@ -18,20 +19,26 @@ from galaxypair.io.joint import (
     read_joint_column,
     read_joint_rows,
 )
+from galaxypair.io.npz import NpzFile
 from galaxypair.io.provabgs import provabgs_table, read_provabgs, write_provabgs, write_provabgs_blocks
 from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, read_rows
 
 __all__ = [
+    "ColumnFile",
     "Embeddings",
     "EmbeddingsWriter",
     "JointBlock",
+    "NpzFile",
+    "atomic_folder",
     "atomic_path",
     "check_joint",
     "create_joint_group",
+    "embeddings_shape",
     "iter_joint",
     "iter_joint_rows",
     "iter_shards",
     "joint_chunk_rows",
+    "open_columns",
     "open_hdf5",
     "provabgs_table",
     "read_arrays",

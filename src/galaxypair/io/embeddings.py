@@ -88,6 +88,29 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
+def embeddings_shape(path: Path) -> tuple[int, int]:
+    """Read how many galaxies and dimensions `embeddings/{split}.parquet` has.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    rows, dim : int
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged, or is no table of embeddings.
+    """
+    name = f"{tables.MODALITIES[0]}_embedding"
+    with readable(path):
+        schema = pq.read_schema(path)
+        check_columns(path, [name], schema.names)
+        return pq.read_metadata(path).num_rows, schema.field(name).type.list_size
+
+
 def read_embeddings(path: Path) -> Embeddings:
     """Read `embeddings/{split}.parquet`.
 

@@ -1,6 +1,7 @@
 """Atomic writing, and opening with errors that a user can act on."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,37 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give an empty temporary folder beside `path`; rename it to `path` only if the block succeeds.
+
+    Parameters
+    ----------
+    path : Path
+        Final name; nothing may be there.
+
+    Yields
+    ------
+    Path
+        Folder to write to.
+
+    Raises
+    ------
+    DataError
+        If there is something at `path`: a folder may hold more than what was written to it.
+    """
+    if path.exists():
+        raise DataError(f"`{path}`: is there already. Move it away or remove it, then try again.")
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of a job that was killed
+    part.mkdir(parents=True)
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def open_hdf5(path: Path) -> h5py.File:

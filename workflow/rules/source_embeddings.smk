@@ -1,0 +1,28 @@
+# without a catalogue the cross-match goes on with redshifts alone, see `catalogue()`
+include: "download.smk"
+
+
+rule import_embeddings:
+    input:
+        tracked=existing(*split_files(config["embeddings"]["path"]).values()),
+        code=code("import_embeddings", "layouts", "ledger", "quality", "splits"),
+    output:
+        train="results/{run}/embeddings/train.parquet",
+        val="results/{run}/embeddings/val.parquet",
+        test="results/{run}/embeddings/test.parquet",
+        ledger="results/{run}/dataset/ledger.parquet",
+        source="results/{run}/embeddings/source.json",
+    log:
+        "logs/{run}/import_embeddings.log",
+    benchmark:
+        "logs/{run}/import_embeddings.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        settings=config["embeddings"],
+        cuts=config["preprocess"],
+        split=config["split"],
+    script:
+        "../scripts/import_embeddings.py"
