@@ -247,3 +247,29 @@ def test_resources_come_from_benchmarks_longest_first(tmp_path):
     assert list(table["job"]) == ["slow", "train", "quick"]
     assert list(table["peak memory [MB]"]) == ["", "900", ""]
     assert report_tables.resources_table(tmp_path / "absent").empty
+
+
+def test_imported_embeddings_are_named_and_no_training_is_claimed(tmp_path, settings, tables):
+    imported = {
+        "layout": "rep",
+        "embedding_dim": 128,
+        "modalities": ["image", "spectrum"],
+        "files": [{"name": "<e>.npz", "rows": 39599, "bytes": 12345, "sha256": "ab12"}],
+        "split": "by a hash of TARGETID",
+    }
+    settings = {**settings, "source": "embeddings"}
+    entries = report.collect_figures(pngs(tmp_path, ["ledger", "example_galaxies"]), CAPTIONS, settings, None)
+    html = report.render(settings, entries, {}, [], "snakemake", imported=imported)
+    for told in (
+        "&lt;e&gt;.npz",
+        "39,599 galaxies",
+        "ab12",
+        "No model was trained",
+        "only redshifts are predicted",
+    ):
+        assert told in html, told
+    assert "of the embeddings (image, spectrum) present and finite" in html
+    assert "recovered from the colour picture" in html
+    assert "Mock survey" not in html
+    given = {**settings, "download": {**settings["download"], "provabgs": "x.hdf5"}}
+    assert "only redshifts" not in report.render(given, [], {}, [], "snakemake", imported=imported)
