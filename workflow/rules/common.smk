@@ -44,6 +44,11 @@ def existing(*paths):
     return [path for path in paths if path and Path(path).exists()]
 
 
+def joint_url():
+    """Where the published joint file is: on this machine, or on its server."""
+    return config["download"]["joint"] or config["download"]["joint_url"]
+
+
 def trained_run():
     """The run whose model is used: this one, or the one that it borrows from."""
     return config["model"]["from_run"] or config["run"]

@@ -1,16 +1,18 @@
+include: "download_provabgs.smk"
+
+
 rule download:
     input:
-        tracked=existing(config["download"]["joint"], config["download"]["provabgs"]),
+        tracked=existing(config["download"]["joint"]),
     output:
         joint="results/{run}/survey/joint.h5",
-        provabgs="results/{run}/survey/provabgs.hdf5",
     log:
         "logs/{run}/download.log",
     benchmark:
         "logs/{run}/download.benchmark.tsv"
     localrule: True
     conda:
-        "../../envs/survey.yaml"
+        "../../envs/fetch.yaml"
     params:
         settings=config["download"],
     script:

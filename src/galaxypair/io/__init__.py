@@ -8,7 +8,7 @@ from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, read_embeddin
 from galaxypair.io.files import atomic_path, open_hdf5, write_text
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
-from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint
+from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint, joint_rows
 from galaxypair.io.provabgs import provabgs_table, read_provabgs, write_provabgs, write_provabgs_blocks
 from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest
 
@@ -21,6 +21,7 @@ __all__ = [
     "create_joint_group",
     "iter_joint",
     "iter_shards",
+    "joint_rows",
     "open_hdf5",
     "provabgs_table",
     "read_arrays",
