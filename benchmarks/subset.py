@@ -1,10 +1,12 @@
 """Bytes that cross the wire for a share of a joint file, against the size of the file.
 
-`python benchmarks/subset.py [--gigabytes 5] [--fraction 0.01] [--chunk ROWS] [--folder F]`: a file of that size is
-written, served on this machine, and a share of it fetched. `--chunk`: compressed, in chunks of so many rows.
+`python benchmarks/subset.py [--gigabytes 5] [--fraction 0.01] [--chunk ROWS] [--folder F]`: a file of that
+size is written, served on this machine, and a share of it fetched in a process of its own. `--chunk`:
+compressed, in chunks of so many rows.
 """
 
 import argparse
+import multiprocessing
 import resource
 import sys
 import tempfile
@@ -17,8 +19,9 @@ import numpy as np
 REPO = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPO / "src"), str(REPO / "tests")]
 
-from galaxypair import io, subset, tables
 from range_server import serve
+
+from galaxypair import io, subset, tables
 
 ROW_BYTES = sum(np.prod(s, dtype=int) * np.dtype(d).itemsize for s, d in tables.JOINT_DATASETS.values())
 
@@ -43,6 +46,13 @@ def write_joint(path: Path, rows: int, chunk: int | None) -> None:
             node["targetids"][:] = int(group) * rows + np.arange(rows)
 
 
+def fetch(url: str, joint: Path, fraction: float) -> tuple[float, float]:
+    """Seconds and peak memory [MB] of the fetching process."""
+    start = time.perf_counter()
+    subset.fetch_subset(url, joint, fraction=fraction, block_rows=64, train_fraction=0.8)
+    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", type=float, default=1.0)
@@ -53,23 +63,18 @@ def main() -> None:
     rows = round(chosen.gigabytes * 1e9 / ROW_BYTES / len(tables.JOINT_GROUPS))
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         remote, joint = Path(name) / "remote.h5", Path(name) / "joint.h5"
-        write_joint(remote, rows, chosen.chunk)
-        before, start = peak_mb(), time.perf_counter()
-        with serve(remote) as served:
-            subset.fetch_subset(
-                served.url, joint, fraction=chosen.fraction, block_rows=64, train_fraction=0.8
-            )
-        seconds, size = time.perf_counter() - start, remote.stat().st_size
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(1) as pool:
+            pool.apply(write_joint, (remote, rows, chosen.chunk))
+        with serve(remote) as served, context.Pool(1) as pool:
+            seconds, megabytes = pool.apply(fetch, (served.url, joint, chosen.fraction))
+        size = remote.stat().st_size
         galaxies = sum(io.check_joint(joint).values())
         print(
             f"{galaxies:,} galaxies, {100 * galaxies / (10 * rows):.2f} % of {size / 1e9:.1f} GB: "
-            f"{100 * served.sent / size:.2f} % of its bytes in {len(served.asked)} requests, {seconds:.1f} s, "
-            f"{peak_mb() - before:.0f} MB more memory"
+            f"{100 * served.sent / size:.2f} % of its bytes in {len(served.asked)} requests, "
+            f"{seconds:.1f} s, peak memory {megabytes:.0f} MB"
         )
-
-
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -33,7 +33,11 @@ def test_shipped_config_passes():
         ("epochs", 3, r"unknown key `epochs`; did you mean `train.epochs`\?"),
         ("train.crop_px", 96, r"did you mean `preprocess.crop_px` or `model.image.crop_px`\?"),
         ("predict.zzzzzz", 3, r"unknown key `zzzzzz` in `predict`; known keys: k\."),
-        ("source", "simulation", r"`source` is 'simulation'; choose one of: simulate, ingest, download\."),
+        (
+            "source",
+            "simulation",
+            r"`source` is 'simulation'; choose one of: simulate, ingest, download, subset\.",
+        ),
         ("train.epochs", "many", r"`train.epochs` is 'many', expected a whole number\."),
         ("split.val_fraction", 1.0, r"`split.val_fraction`: 1.0 is greater than or equal to the maximum"),
         (
