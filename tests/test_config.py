@@ -79,6 +79,14 @@ def test_refusal_names_key_and_remedy(path, value, message):
         config.check(changed(path, value), SCHEMA)
 
 
+def test_two_sources_of_derived_properties_are_refused():
+    settings = changed("crossmatch.sps", "provabgs")
+    config.check(settings, SCHEMA)
+    settings["crossmatch"]["mmu_provabgs"] = "mmu.parquet"
+    with pytest.raises(ConfigError, match=r"two sources of the same properties; choose one"):
+        config.check(settings, SCHEMA)
+
+
 def test_missing_key_is_named():
     settings = copy.deepcopy(DEFAULTS)
     del settings["embed"]["batch_size"]

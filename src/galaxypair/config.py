@@ -162,6 +162,11 @@ def _contradictions(config: dict) -> list[str]:
                 f"`split.{key}` is 0, but a model is to be trained; choose more, or name a trained run in "
                 "`model.from_run`."
             )
+    if config["crossmatch"]["mmu_provabgs"] and config["crossmatch"]["sps"] != "none":
+        lines.append(
+            "`crossmatch.mmu_provabgs` and `crossmatch.sps` are two sources of the same properties; "
+            "choose one of them."
+        )
     if model["from_run"] == config["run"]:
         lines.append(
             f"`model.from_run` is this run itself ({config['run']}); name another run's, or null to train."

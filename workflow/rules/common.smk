@@ -72,6 +72,8 @@ def targets():
         if predicts()
         else ["report.html", "embeddings/val.parquet"]
     )
+    if config["crossmatch"]["posteriors"]:
+        goals.append("crossmatch/posteriors.h5")
     return [f"results/{config['run']}/{goal}" for goal in goals]
 
 

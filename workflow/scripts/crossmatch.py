@@ -1,19 +1,34 @@
 """Cross-match the kept galaxies with PROVABGS by TARGETID.
 
-Writes one row of properties per kept galaxy, and how many galaxies were lost at which step.
+Writes one row of properties per kept galaxy, and how many galaxies were lost at which step. Metallicity,
+age and star formation rate are taken from the table of the Multimodal Universe, or computed, if the
+config says so.
 """
 
 from stage import stage
 
 from pathlib import Path
 
-from galaxypair import io
+import numpy as np
+
+from galaxypair import derived, io
 from galaxypair.crossmatch import crossmatch as join
+from galaxypair.crossmatch import matched_rows
 
 
-def crossmatch(ledger: Path, provabgs: Path, properties: Path, losses: Path) -> None:
+def crossmatch(
+    ledger: Path, provabgs: Path, properties: Path, losses: Path, mmu_provabgs: Path | None, sps: str
+) -> None:
     kept = io.read_table(ledger, columns=["targetid", "split", "z", "kept"])
-    joined, lost = join(kept, io.read_provabgs(provabgs))
+    catalogue = io.read_provabgs(provabgs)
+    joined, lost = join(kept, catalogue)
+    if mmu_provabgs:
+        joined = derived.attach(joined, io.read_mmu_provabgs(mmu_provabgs))
+    if sps == "provabgs":
+        matched = joined[joined["matched"]]
+        theta = io.read_provabgs_rows(provabgs, "PROVABGS_THETA_BF", matched_rows(joined, catalogue))
+        values = derived.sps_properties(theta, matched["z_hp"].to_numpy(np.float64), derived.load_sps())
+        joined = derived.attach(joined, values.assign(targetid=matched["targetid"].to_numpy()))
     io.write_table(joined, properties)
     io.write_table(lost, losses)
 

@@ -9,7 +9,16 @@ from galaxypair.io.files import atomic_path, open_hdf5, write_text
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint, joint_rows
-from galaxypair.io.provabgs import provabgs_table, read_provabgs, write_provabgs, write_provabgs_blocks
+from galaxypair.io.mmu_provabgs import read_mmu_provabgs
+from galaxypair.io.provabgs import (
+    iter_provabgs_rows,
+    provabgs_table,
+    read_provabgs,
+    read_provabgs_rows,
+    write_posteriors,
+    write_provabgs,
+    write_provabgs_blocks,
+)
 from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest
 
 __all__ = [
@@ -20,6 +29,7 @@ __all__ = [
     "check_joint",
     "create_joint_group",
     "iter_joint",
+    "iter_provabgs_rows",
     "iter_shards",
     "joint_rows",
     "open_hdf5",
@@ -29,10 +39,13 @@ __all__ = [
     "read_galaxies",
     "read_gallery",
     "read_manifest",
+    "read_mmu_provabgs",
     "read_provabgs",
+    "read_provabgs_rows",
     "read_table",
     "unit",
     "write_arrays",
+    "write_posteriors",
     "write_provabgs",
     "write_provabgs_blocks",
     "write_table",
