@@ -234,7 +234,7 @@ def write_posteriors(path: Path, provabgs: Path, rows: np.ndarray) -> None:
             field = fields[theirs]
             file.create_dataset(ours, (len(rows), *field.shape), field.base.newbyteorder("="))
         progress = Progress(len(rows))
-        for _, block in iter_provabgs_rows(provabgs, list(names), np.sort(rows)):
+        for _, block in iter_provabgs_rows(provabgs, list(names), rows):
             here = slice(progress.done, progress.done + len(block))
             for theirs, ours in names.items():
                 file[ours][here] = block[theirs]
