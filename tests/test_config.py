@@ -36,7 +36,7 @@ def test_shipped_config_passes():
         (
             "source",
             "simulation",
-            r"`source` is 'simulation'; choose one of: simulate, ingest, download, embeddings\.",
+            r"`source` is 'simulation'; choose one of: simulate, ingest, download, subset, embeddings\.",
         ),
         (
             "download.joint",
@@ -126,6 +126,14 @@ def test_published_checkpoint_needs_no_train_split():
 )
 def test_sections_of_the_model_that_contradict_each_other_are_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
+        config.check(settings, SCHEMA)
+
+
+def test_two_sources_of_derived_properties_are_refused():
+    settings = changed("crossmatch.sps", "provabgs")
+    config.check(settings, SCHEMA)
+    settings["crossmatch"]["mmu_provabgs"] = "mmu.parquet"
+    with pytest.raises(ConfigError, match=r"two sources of the same properties; choose one"):
         config.check(settings, SCHEMA)
 
 

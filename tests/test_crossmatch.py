@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxypair.crossmatch import crossmatch
+from galaxypair.crossmatch import crossmatch, matched_rows
 from galaxypair.errors import DataError
 
 
@@ -86,12 +86,6 @@ def test_absent_columns_skip_their_cut_and_say_so(caplog):
     assert "no column mag_g: its cut is skipped" in caplog.text
 
 
-def test_column_called_like_one_of_the_ledger_is_renamed():
-    properties, _ = crossmatch(make_ledger([1]), make_catalogue([1], z=[0.7], split=[3]))
-    assert properties.loc[0, "z"] == pytest.approx(0.1)
-    assert properties.loc[0, ["split", "z_catalogue", "split_catalogue"]].tolist() == ["test", 0.7, 3]
-
-
 def test_large_targetids_are_matched_exactly():
     ids = np.array([39627000000000001, 39627000000000002])  # equal as float64
     properties, _ = crossmatch(make_ledger(ids), make_catalogue(ids[1:]))
@@ -115,7 +109,19 @@ def test_empty_catalogue_keeps_every_galaxy():
     assert losses.query("split == 'all'")["n_out"].iloc[-1] == 0
 
 
-def test_columns_of_one_name_are_refused():
-    catalogue = pd.concat([make_catalogue([1]), pd.DataFrame({"mag_g": [1.0]})], axis=1)
-    with pytest.raises(DataError, match="more than one column called mag_g"):
-        crossmatch(make_ledger([1]), catalogue)
+def test_row_of_the_catalogue_is_that_of_the_properties():
+    catalogue = make_catalogue([4, 1, 1, 2, 1], log_mstar=[8, -999, 10, 9, 11], my_row=np.arange(5))
+    properties, _ = crossmatch(make_ledger([2, 7, 1]), catalogue)
+    rows = matched_rows(properties, catalogue)
+    assert rows.tolist() == properties.loc[properties["matched"], "my_row"].tolist() == [3, 2]
+
+
+def test_catalogue_that_has_changed_since_is_named():
+    properties, _ = crossmatch(make_ledger([1, 2]), make_catalogue([1, 2]))
+    with pytest.raises(DataError, match="1 matched galaxies are not in the property catalogue"):
+        matched_rows(properties, make_catalogue([1, 3]))
+
+
+def test_rows_of_no_matches():
+    properties, _ = crossmatch(make_ledger([1]), make_catalogue([]))
+    assert matched_rows(properties, make_catalogue([])).shape == (0,)

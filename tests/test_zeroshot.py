@@ -137,6 +137,14 @@ def test_log_targets_are_derived_and_undefined_logarithms_left_out():
     )
 
 
+def test_published_codes_ratio_with_metallicity_has_a_name_of_its_own():
+    properties = pd.DataFrame({"avg_sfr": [2.0, 2.0, 0.0], "z_mw": [0.01, np.nan, 0.01], "log_mstar": 10.0})
+    found = zeroshot.target_values(properties, "ln_avg_sfr_over_z_mw")
+    np.testing.assert_allclose(found, [np.log(2.0) - np.log(0.01), np.nan, np.nan])
+    assert "ln_avg_sfr_over_z_mw" not in zeroshot.choose_targets(properties, None)
+    assert zeroshot.choose_targets(properties, ["ln_avg_sfr_over_z_mw"]) == ["ln_avg_sfr_over_z_mw"]
+
+
 def test_own_column_can_be_named(survey):
     train, test, properties = survey
     scores, _ = evaluate(train, test, properties.assign(bulge=properties["z"] ** 2), targets=["bulge"])

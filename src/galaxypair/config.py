@@ -176,6 +176,11 @@ def _contradictions(config: dict) -> list[str]:
         lines.append(
             "`model.from_run` names a model, but with `source: embeddings` none is used; set it to null."
         )
+    if config["crossmatch"]["mmu_provabgs"] and config["crossmatch"]["sps"] != "none":
+        lines.append(
+            "`crossmatch.mmu_provabgs` and `crossmatch.sps` are two sources of the same properties; "
+            "choose one of them."
+        )
     if model["from_run"] == config["run"]:
         lines.append(
             f"`model.from_run` is this run itself ({config['run']}); name another run's, or null to train."

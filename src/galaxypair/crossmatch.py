@@ -35,20 +35,15 @@ def crossmatch(ledger: pd.DataFrame, catalogue: pd.DataFrame) -> tuple[pd.DataFr
     losses : pandas.DataFrame
         `tables.LOSSES_COLUMNS`: galaxies lost at each step, per split and in total.
 
-    Raises
-    ------
-    DataError
-        If two columns of the catalogue have the same name once in lower case.
-
     Notes
     -----
     `matched` means found and passing the cuts that all published work on these data makes
     (`POSITIVE`); a cut whose column the catalogue lacks is skipped and logged. Of a TARGETID that
     occurs more than once in the catalogue, the first row that passes all cuts counts, else the
-    first. A column called like one of the ledger's is renamed to `{name}_catalogue`.
+    first.
     """
     kept = ledger.loc[ledger["kept"], list(LEDGER)].reset_index(drop=True)
-    unique = _one_row_each(_distinct_names(catalogue))
+    unique = _one_row_each(catalogue)
     found = kept[["targetid"]].merge(unique, on="targetid", how="left", validate="many_to_one")
     steps = {"not_in_catalogue": kept["targetid"].isin(unique["targetid"]).to_numpy()}
     for name in POSITIVE:
@@ -68,16 +63,34 @@ def crossmatch(ledger: pd.DataFrame, catalogue: pd.DataFrame) -> tuple[pd.DataFr
     return properties, losses
 
 
-def _distinct_names(catalogue: pd.DataFrame) -> pd.DataFrame:
-    taken = {*LEDGER[1:], "matched"}
-    catalogue = catalogue.rename(columns={name: f"{name}_catalogue" for name in taken})
-    double = catalogue.columns[catalogue.columns.duplicated()].unique()
-    if len(double):
+def matched_rows(properties: pd.DataFrame, catalogue: pd.DataFrame) -> np.ndarray:
+    """Find the row of the catalogue that each matched galaxy got its properties from.
+
+    Parameters
+    ----------
+    properties : pandas.DataFrame
+        From `crossmatch`.
+    catalogue : pandas.DataFrame
+        The one that was given to `crossmatch`, in the order of its file.
+
+    Returns
+    -------
+    ndarray of shape (n_matched,), int64
+        In the order of `properties`.
+
+    Raises
+    ------
+    DataError
+        If the catalogue lacks one of the galaxies.
+    """
+    unique = _one_row_each(catalogue)
+    found = pd.Index(unique["targetid"]).get_indexer(properties.loc[properties["matched"], "targetid"])
+    if (found < 0).any():
         raise DataError(
-            f"The property catalogue has more than one column called {', '.join(double)} once names "
-            "are in lower case. Rename or remove all but one."
+            f"{(found < 0).sum()} matched galaxies are not in the property catalogue, which has changed "
+            "since they were matched. Run the same command with `--forcerun crossmatch`."
         )
-    return catalogue
+    return unique.index.to_numpy(np.int64)[found]
 
 
 def _one_row_each(catalogue: pd.DataFrame) -> pd.DataFrame:

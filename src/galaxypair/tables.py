@@ -37,6 +37,27 @@ PROVABGS_SCALARS = {
     "TAGE_MW": "tage_mw",  # mass-weighted age [Gyr]
     "AVG_SFR": "avg_sfr",  # mean star formation rate of the last Gyr [M_sun / yr]
 }
+# Columns of posterior samples, which stay on disk unless asked for: crossmatch/posteriors.h5 holds
+# them and targetid, one row per matched galaxy, in the order of the catalogue.
+PROVABGS_POSTERIORS = {
+    "PROVABGS_THETA_BF": "theta_bf",  # (n, 13) best fit of the parameters below
+    "PROVABGS_MCMC": "theta_mcmc",  # (n, 100, 13) samples of their posterior
+    "PROVABGS_LOGMSTAR": "log_mstar_samples",  # (n, 100) log10 M_sun
+}
+PROVABGS_THETA = (
+    "log_m_formed",  # log10 M_sun
+    *("beta1_sfh", "beta2_sfh", "beta3_sfh", "beta4_sfh"),  # star formation history
+    *("f_burst", "t_burst"),  # fraction of the mass, Gyr
+    *("gamma1_zh", "gamma2_zh"),  # metallicity history
+    *("tau_bc", "tau_ism", "n_dust"),
+    "f_fiber",
+)
+# what others derive from theta, in the table `desi_provabgs` of the Multimodal Universe
+MMU_PROVABGS = {
+    "Z_MW": "z_mw",
+    "TAGE_MW": "tage_mw",
+    "AVG_SFR": "avg_sfr",
+}
 
 # --- ledger: one row per input galaxy ------------------------------------------------------------
 LEDGER_COLUMNS = {
@@ -86,6 +107,7 @@ REASONS = (
     "units_unknown",
 )
 SPLITS = ("train", "val", "test")
+LEDGER_IN_PROPERTIES = ("split", "z", "matched")  # columns of properties.parquet not from the catalogue
 MODALITIES = ("image", "spectrum")
 
 # --- shards --------------------------------------------------------------------------------------
@@ -155,9 +177,10 @@ LABELS = {
     "z_mw": r"metallicity $Z_{\rm MW}$",
     "tage_mw": r"mass-weighted age [Gyr]",
     "avg_sfr": r"SFR (last Gyr) [$M_\odot$ yr$^{-1}$]",
-    "log_z_mw": r"$\log_{10}\,Z_{\rm MW}$",
+    "log_z_mw": r"$\log_{10}\,Z_{\rm MW}$",  # published AstroCLIP code: the natural logarithm
     "log_avg_sfr": r"$\log_{10}$ SFR (last Gyr) [$M_\odot$ yr$^{-1}$]",
     "log_ssfr": r"$\log_{10}$ sSFR [yr$^{-1}$]",
+    "ln_avg_sfr_over_z_mw": r"$\ln\,({\rm SFR}\,/\,Z_{\rm MW})$",
     "mag_g": "g [AB mag]",
     "mag_r": "r [AB mag]",
     "mag_z": "z band [AB mag]",

@@ -56,8 +56,8 @@ def choose_targets(properties: pd.DataFrame, wanted: Sequence[str] | None) -> li
     ----------
     properties : pandas.DataFrame
     wanted : sequence of str, optional
-        Columns of `properties`, `log_` names of such columns, or `log_ssfr`. None: those of
-        `tables.TARGETS` that some galaxy has.
+        Columns of `properties`, `log_` names of such columns, `log_ssfr` or `ln_avg_sfr_over_z_mw`.
+        None: those of `tables.TARGETS` that some galaxy has.
 
     Returns
     -------
@@ -99,8 +99,12 @@ def target_values(properties: pd.DataFrame, target: str) -> np.ndarray:
     Notes
     -----
     `log_ssfr` is log10(avg_sfr) - log_mstar [log10 yr^-1]. The published AstroCLIP code divides by
-    metallicity where it says sSFR, so its values are not comparable.
+    metallicity where it says sSFR: to compare with its tables there is `ln_avg_sfr_over_z_mw`, which
+    means nothing else. Its `Z_MW` is the natural logarithm, `log_z_mw` that to base 10 (R2 is the same).
     """
+    if target == "ln_avg_sfr_over_z_mw" and target not in properties:
+        ratio = target_values(properties, "log_avg_sfr") - target_values(properties, "log_z_mw")
+        return np.log(10) * ratio
     if target == "log_ssfr" and target not in properties:
         return target_values(properties, "log_avg_sfr") - target_values(properties, "log_mstar")
     name = target if target in properties else target.removeprefix("log_")

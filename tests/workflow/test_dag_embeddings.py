@@ -34,7 +34,7 @@ def test_published_pictures_embeddings_and_catalogue_become_a_report(tmp_path):
     make_provabgs(tmp_path / "provabgs.hdf5", arrays["targetid"], arrays["redshifts"])
     settings = {
         "embeddings": {"path": str(tmp_path / "embeddings-main.npz")},
-        "download": {"provabgs": str(tmp_path / "provabgs.hdf5")},
+        "download": {"files": {"provabgs": {"path": str(tmp_path / "provabgs.hdf5")}}},
     }
     project = make_project(tmp_path / "project", settings)
     printed = snakemake(project)

@@ -65,6 +65,12 @@ def fetched_survey():
     return files if config["source"] == "download" else files[1:]
 
 
+def joint_url():
+    """Where the published joint file is: on this machine, or on its server."""
+    entry = published_file("joint")
+    return entry["path"] or entry["url"]
+
+
 def trained_run():
     """The run whose model is used: this one, or the one that it borrows from."""
     return config["model"]["from_run"] or config["run"]
@@ -132,6 +138,8 @@ def targets():
         if predicts()
         else ["report.html", "embeddings/val.parquet"]
     )
+    if config["crossmatch"]["posteriors"]:
+        goals.append("crossmatch/posteriors.h5")
     return [f"results/{config['run']}/{goal}" for goal in goals]
 
 

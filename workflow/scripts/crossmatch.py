@@ -1,6 +1,8 @@
 """Cross-match the kept galaxies with PROVABGS by TARGETID.
 
-Writes one row of properties per kept galaxy, and how many galaxies were lost at which step.
+Writes one row of properties per kept galaxy, and how many galaxies were lost at which step. Metallicity,
+age and star formation rate are taken from the table of the Multimodal Universe, or computed, if the
+config says so.
 """
 
 from stage import stage
@@ -8,22 +10,29 @@ from stage import stage
 import logging
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from galaxypair import io
+from galaxypair import derived, io
 from galaxypair.crossmatch import crossmatch as join
+from galaxypair.crossmatch import matched_rows
 
 
-logger = logging.getLogger(__name__)
-
-
-def crossmatch(ledger: Path, provabgs: Path | None, properties: Path, losses: Path) -> None:
+def crossmatch(
+    ledger: Path, provabgs: Path | None, properties: Path, losses: Path, mmu_provabgs: Path | None, sps: str
+) -> None:
     kept = io.read_table(ledger, columns=["targetid", "split", "z", "kept"])
     if provabgs is None:
-        logger.warning("No catalogue of properties (`download.provabgs` is null): only redshifts are known.")
-    joined, lost = join(
-        kept, pd.DataFrame({"targetid": []}) if provabgs is None else io.read_provabgs(provabgs)
-    )
+        logging.getLogger(__name__).warning("No catalogue of properties: only redshifts are known.")
+    catalogue = pd.DataFrame({"targetid": []}) if provabgs is None else io.read_provabgs(provabgs)
+    joined, lost = join(kept, catalogue)
+    if mmu_provabgs:
+        joined = derived.attach(joined, io.read_mmu_provabgs(mmu_provabgs))
+    if sps == "provabgs" and provabgs is not None:
+        matched = joined[joined["matched"]]
+        theta = io.read_provabgs_rows(provabgs, "PROVABGS_THETA_BF", matched_rows(joined, catalogue))
+        values = derived.sps_properties(theta, matched["z_hp"].to_numpy(np.float64), derived.load_sps())
+        joined = derived.attach(joined, values.assign(targetid=matched["targetid"].to_numpy()))
     io.write_table(joined, properties)
     io.write_table(lost, losses)
 

@@ -16,11 +16,21 @@ from galaxypair.io.joint import (
     iter_joint,
     iter_joint_rows,
     joint_chunk_rows,
+    joint_rows,
     read_joint_column,
     read_joint_rows,
 )
+from galaxypair.io.mmu_provabgs import read_mmu_provabgs
 from galaxypair.io.npz import NpzFile
-from galaxypair.io.provabgs import provabgs_table, read_provabgs, write_provabgs, write_provabgs_blocks
+from galaxypair.io.provabgs import (
+    iter_provabgs_rows,
+    provabgs_table,
+    read_provabgs,
+    read_provabgs_rows,
+    write_posteriors,
+    write_provabgs,
+    write_provabgs_blocks,
+)
 from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, read_rows
 
 __all__ = [
@@ -36,8 +46,10 @@ __all__ = [
     "embeddings_shape",
     "iter_joint",
     "iter_joint_rows",
+    "iter_provabgs_rows",
     "iter_shards",
     "joint_chunk_rows",
+    "joint_rows",
     "open_columns",
     "open_hdf5",
     "provabgs_table",
@@ -48,11 +60,14 @@ __all__ = [
     "read_joint_column",
     "read_joint_rows",
     "read_manifest",
+    "read_mmu_provabgs",
     "read_provabgs",
+    "read_provabgs_rows",
     "read_rows",
     "read_table",
     "unit",
     "write_arrays",
+    "write_posteriors",
     "write_provabgs",
     "write_provabgs_blocks",
     "write_table",

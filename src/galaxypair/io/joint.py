@@ -70,20 +70,42 @@ def check_joint(path: Path) -> dict[str, int]:
         there is no galaxy.
     """
     with open_hdf5(path) as file:
-        groups = sorted((g for g in file if g.isdigit()), key=int)
-        if not groups:
-            raise DataError(
-                f"`{path}`: no groups `0`...`9` (found {', '.join(file) or 'nothing'}). "
-                "Not a joint image-spectrum file."
-            )
-        rows = {group: _check_group(path, group, file[group]) for group in groups}
+        return joint_rows(path, file)
+
+
+def joint_rows(name: Path | str, file: h5py.File) -> dict[str, int]:
+    """Check the layout of an open joint file and count its rows, by the headers alone.
+
+    Parameters
+    ----------
+    name : Path or str
+        Path or address of the file, for errors.
+    file : h5py.File
+
+    Returns
+    -------
+    dict of str to int
+        Rows of each group, in the order of the file's group numbers.
+
+    Raises
+    ------
+    DataError
+        As `check_joint`.
+    """
+    groups = sorted((g for g in file if g.isdigit()), key=int)
+    if not groups:
+        raise DataError(
+            f"`{name}`: no groups `0`...`9` (found {', '.join(file) or 'nothing'}). "
+            "Not a joint image-spectrum file."
+        )
+    rows = {group: _check_group(name, group, file[group]) for group in groups}
     if not any(rows.values()):
-        raise DataError(f"`{path}`: its groups hold no galaxy at all. Fetch or make the file again.")
+        raise DataError(f"`{name}`: its groups hold no galaxy at all. Fetch or make the file again.")
     return rows
 
 
-def _check_group(path: Path, group: str, node: h5py.Group) -> int:
-    where = f"`{path}`: group `{group}`"
+def _check_group(file_name: Path | str, group: str, node: h5py.Group) -> int:
+    where = f"`{file_name}`: group `{group}`"
     rows = {}
     for name, (shape, dtype) in tables.JOINT_DATASETS.items():
         data = node.get(name) if isinstance(node, h5py.Group) else None

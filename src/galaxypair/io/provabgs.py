@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -12,8 +12,12 @@ import pandas as pd
 from galaxypair import tables
 from galaxypair.errors import DataError
 from galaxypair.io.files import atomic_path, open_hdf5
+from galaxypair.runtime import Progress
 
 logger = logging.getLogger(__name__)
+
+PLACEHOLDER = -999.0  # of a value that the fit or the photometry did not give
+_MASK = ".mask"
 
 
 def write_provabgs(path: Path, columns: dict[str, np.ndarray]) -> None:
@@ -94,8 +98,8 @@ def provabgs_table(path: Path, file: h5py.File, needed: Sequence[str]) -> h5py.D
     double = [name for name in names if ours[_our_name(name)] > 1]
     if double:
         raise DataError(
-            f"`{path}`: the columns {', '.join(double)} are one once names are in lower case. "
-            "Rename or remove all but one of them."
+            f"`{path}`: the columns {', '.join(double)} are one once names are in lower case "
+            "(and `_catalogue` stands behind those of the ledger). Rename or remove all but one of them."
         )
     return data
 
@@ -117,8 +121,10 @@ def read_provabgs(
     Returns
     -------
     pandas.DataFrame
-        Columns named as in `tables.PROVABGS_SCALARS`, further scalar columns in lower case. Where
-        RA and DEC are no position on the sky (placeholders such as -999), both are NaN.
+        Columns named as in `tables.PROVABGS_SCALARS`, further scalar columns in lower case; one called
+        like a column of the ledger (`tables.LEDGER_IN_PROPERTIES`) is renamed to `{name}_catalogue`.
+        NaN where the file masks a value or holds a placeholder of -999, and for both of RA and DEC
+        where they are no position on the sky. The index counts the rows of the file.
 
     Raises
     ------
@@ -131,20 +137,149 @@ def read_provabgs(
         scalars = [n for n in names if data.dtype[n].kind in "fiub" and not data.dtype[n].shape]
         columns = {n: np.empty(len(data), data.dtype[n].newbyteorder("=")) for n in scalars}
         for start in range(0, len(data), block_rows):
-            try:
-                block = data.fields(scalars)[start : start + block_rows]
-            except OSError as err:
-                raise DataError(
-                    f"`{path}`: rows {start} onwards cannot be read ({err}). "
-                    "The file is incomplete or damaged: fetch it again."
-                ) from err
+            block = _read_block(path, data, scalars, slice(start, start + block_rows))
             for name, values in columns.items():
                 values[start : start + block_rows] = block[name]
-    return _without_false_positions(pd.DataFrame(columns).rename(columns=_our_name))
+    known = _without_unknown(columns)
+    return _without_false_positions(pd.DataFrame(known).rename(columns=_our_name))
+
+
+def iter_provabgs_rows(
+    path: Path, columns: Sequence[str], rows: np.ndarray, block_rows: int = 1024
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Stream some rows of a PROVABGS file, columns of posterior samples included, in the file's order.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+        Names as in the file.
+    rows : ndarray of shape (n,), int
+        Row numbers, in any order.
+    block_rows : int, default=1024
+        Rows of the file held in memory at a time (12 kB each with all columns).
+
+    Yields
+    ------
+    position : ndarray of shape (m,), int
+        Where in `rows` these rows stand.
+    values : structured ndarray of shape (m,)
+
+    Raises
+    ------
+    DataError
+        If a column is missing or the file cannot be read.
+    """
+    order = np.argsort(rows, kind="stable")
+    wanted = np.asarray(rows)[order]
+    with open_hdf5(path) as file:
+        data = _posteriors_table(path, file, columns)
+        for start in range(0, len(data), block_rows):
+            low, high = np.searchsorted(wanted, [start, start + block_rows])
+            if low < high:
+                block = _read_block(path, data, columns, slice(start, start + block_rows))
+                yield order[low:high], block[wanted[low:high] - start]
+
+
+def read_provabgs_rows(path: Path, column: str, rows: np.ndarray) -> np.ndarray:
+    """Read one column of some rows of a PROVABGS file, posterior samples included.
+
+    Parameters
+    ----------
+    path : Path
+    column : str
+        Name as in the file.
+    rows : ndarray of shape (n,), int
+        Row numbers, in any order.
+
+    Returns
+    -------
+    ndarray of shape (n, ...)
+        In the order of `rows`.
+
+    Raises
+    ------
+    DataError
+        If the column is missing or the file cannot be read.
+    """
+    with open_hdf5(path) as file:
+        field = _posteriors_table(path, file, [column]).dtype[column]
+    values = np.empty((len(rows), *field.shape), field.base.newbyteorder("="))
+    for position, block in iter_provabgs_rows(path, [column], rows):
+        values[position] = block[column]
+    return values
+
+
+def write_posteriors(path: Path, provabgs: Path, rows: np.ndarray) -> None:
+    """Copy the posteriors of some rows of a PROVABGS file, block by block.
+
+    Parameters
+    ----------
+    path : Path
+        Gets `targetid` and the datasets of `tables.PROVABGS_POSTERIORS`, in the order of the catalogue.
+    provabgs : Path
+    rows : ndarray of shape (n,), int
+        Row numbers in the catalogue.
+
+    Raises
+    ------
+    DataError
+        If the catalogue holds no posteriors.
+    """
+    names = {"TARGETID": "targetid", **tables.PROVABGS_POSTERIORS}
+    with open_hdf5(provabgs) as source:
+        fields = _posteriors_table(provabgs, source, names).dtype
+    with atomic_path(path) as part, h5py.File(part, "w") as file:
+        for theirs, ours in names.items():
+            field = fields[theirs]
+            file.create_dataset(ours, (len(rows), *field.shape), field.base.newbyteorder("="))
+        progress = Progress(len(rows))
+        for _, block in iter_provabgs_rows(provabgs, list(names), rows):
+            here = slice(progress.done, progress.done + len(block))
+            for theirs, ours in names.items():
+                file[ours][here] = block[theirs]
+            progress.update(len(block))
+
+
+def _posteriors_table(path: Path, file: h5py.File, columns: Iterable[str]) -> h5py.Dataset:
+    data = provabgs_table(path, file, ["TARGETID"])
+    missing = [name for name in columns if name not in data.dtype.names]
+    if missing:
+        raise DataError(
+            f"`{path}`: no column {', '.join(missing)} (found {', '.join(data.dtype.names)}). "
+            "The catalogue holds no posteriors: take the published one."
+        )
+    return data
+
+
+def _read_block(path: Path, data: h5py.Dataset, columns: Sequence[str], rows: slice) -> np.ndarray:
+    try:
+        return data.fields(list(columns))[rows]
+    except OSError as err:
+        raise DataError(
+            f"`{path}`: rows {rows.start} onwards cannot be read ({err}). "
+            "The file is incomplete or damaged: fetch it again."
+        ) from err
 
 
 def _our_name(name: str) -> str:
-    return tables.PROVABGS_SCALARS.get(name, name.lower())
+    ours = tables.PROVABGS_SCALARS.get(name, name.lower())
+    return f"{ours}_catalogue" if ours in tables.LEDGER_IN_PROPERTIES else ours
+
+
+def _without_unknown(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """NaN for placeholders and masked values; astropy keeps the mask of X as a column X.mask."""
+    known = {}
+    for name, values in columns.items():
+        if name.endswith(_MASK) and name.removesuffix(_MASK) in columns:
+            continue
+        unknown = np.zeros(len(values), bool)
+        if name != "TARGETID":  # which no float can hold
+            unknown = columns.get(name + _MASK, unknown)
+        if values.dtype.kind == "f":
+            unknown = unknown | (values == PLACEHOLDER)
+        known[name] = np.where(unknown, np.nan, values) if unknown.any() else values
+    return known
 
 
 def _without_false_positions(frame: pd.DataFrame) -> pd.DataFrame:

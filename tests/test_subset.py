@@ -1,0 +1,301 @@
+"""A share of a joint file over the network: the right rows, few bytes, and every way to be cut off."""
+
+import itertools
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import time
+from io import BytesIO
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from factories import make_joint
+from range_server import serve
+
+from galaxypair import io, splits, subset, tables
+from galaxypair.errors import DataError
+from galaxypair.io import remote
+
+CHOICE = {"fraction": 0.2, "block_rows": 4, "train_fraction": 0.8}
+ROW_BYTES = sum(
+    np.prod(shape, dtype=int) * np.dtype(kind).itemsize for shape, kind in tables.JOINT_DATASETS.values()
+)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(subset, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(remote, "STALL_TIMEOUT_S", 0.3)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory) -> Path:
+    return make_joint(tmp_path_factory.mktemp("remote") / "remote.h5", n_per_group=50, groups=2)
+
+
+def read_joint(path: Path) -> dict[str, dict[str, np.ndarray]]:
+    with h5py.File(path) as file:
+        return {g: {name: file[g][name][...] for name in tables.JOINT_DATASETS} for g in file}
+
+
+def assert_is_subset(path: Path, source: Path, rows: list[int]) -> None:
+    made, whole = read_joint(path), read_joint(source)
+    assert list(made) == list(whole)
+    for group, arrays in made.items():
+        for name, values in arrays.items():
+            np.testing.assert_array_equal(values, whole[group][name][rows], err_msg=f"{group}/{name}")
+
+
+EXPECTED = [*range(8), 40, 41]  # of 50 rows: a fifth of the train rows 0...39 and of the test rows 40...49
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 7, 99, 1000, 19798])
+@pytest.mark.parametrize("fraction", [0.001, 0.01, 0.3, 0.99, 1.0])
+@pytest.mark.parametrize("train_fraction", [0.8, 0.0, 1.0])
+def test_every_row_keeps_its_split(rows, fraction, train_fraction):
+    ranges = subset.select_rows(rows, fraction, train_fraction)
+    chosen = np.concatenate([np.arange(*pair) for pair in ranges])
+    assert len(np.unique(chosen)) == len(chosen) == max(1, round(fraction * rows))
+    assert chosen.max() < rows
+    share = {"train_fraction": train_fraction, "val_fraction": 0.1}
+    targetid = np.arange(rows) + 39627000000000000
+    whole = splits.assign(np.arange(rows), rows, targetid, **share)
+    small = splits.assign(np.arange(len(chosen)), len(chosen), targetid[chosen], **share)
+    np.testing.assert_array_equal(small, whole[chosen])
+
+
+def test_group_without_galaxies_gives_none():
+    assert subset.select_rows(0, 0.5, 0.8) == []
+
+
+@pytest.mark.parametrize(("block_rows", "chunk_rows"), [(4, 1), (4, 3), (3, 4), (100, 7), (1, 1)])
+def test_blocks_cover_the_rows_once_and_no_chunk_twice(block_rows, chunk_rows):
+    ranges = [(0, 17), (41, 60)]
+    blocks = subset.plan_blocks("3", ranges, block_rows, chunk_rows)
+    rows = [row for block in blocks for row in range(block.start, block.stop)]
+    assert rows == [*range(17), *range(41, 60)]
+    assert [b.place for b in blocks] == list(np.cumsum([0] + [b.stop - b.start for b in blocks[:-1]]))
+    for one, other in itertools.pairwise(blocks):
+        assert (one.stop - 1) // chunk_rows != other.start // chunk_rows
+
+
+@pytest.mark.parametrize("as_url", [str, lambda path: f"file://{path}"])
+def test_file_on_a_disk_is_read_too(tmp_path, survey, as_url):
+    record = subset.fetch_subset(as_url(survey), tmp_path / "joint.h5", **CHOICE)
+    assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
+    assert record["size"] == survey.stat().st_size
+    assert 20 * ROW_BYTES < record["bytes_fetched"] < 21 * ROW_BYTES
+
+
+def test_rows_cross_the_wire_and_little_else(tmp_path, survey):
+    with serve(survey) as served:
+        record = subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+    assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
+    assert record["rows"] == {"0": [[0, 8], [40, 42]], "1": [[0, 8], [40, 42]]}
+    assert (record["url"], record["ETag"], record["size"]) == (served.url, '"1"', survey.stat().st_size)
+    assert record["bytes_fetched"] == served.sent
+    overhead = served.sent - 20 * ROW_BYTES
+    assert overhead < 100 * remote.READ_AHEAD
+    assert [path.name for path in tmp_path.iterdir()] == ["joint.h5"]
+
+
+@pytest.mark.parametrize("chunks", [(1, 152, 152, 3), (16, 38, 38, 3), (50, 10, 152, 1)])
+def test_chunked_and_compressed_datasets_are_read(tmp_path, survey, chunks):
+    with h5py.File(survey) as old, h5py.File(tmp_path / "remote.h5", "w") as new:
+        for group in old:
+            for name in tables.JOINT_DATASETS:
+                storage = (
+                    {"chunks": chunks, "compression": "gzip", "compression_opts": 1}
+                    if name == "images"
+                    else {}
+                )
+                new.create_dataset(f"{group}/{name}", data=old[group][name][...], **storage)
+    with serve(tmp_path / "remote.h5") as served:
+        subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+    assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
+
+
+def test_other_floats_and_flat_spectra_become_the_usual_layout(tmp_path):
+    with h5py.File(tmp_path / "remote.h5", "w") as file:
+        file["0/images"] = np.ones((5, 152, 152, 3), ">f8")
+        file["0/spectra"] = np.arange(5 * 7781.0).reshape(5, 7781)
+        file["0/redshifts"] = np.arange(5.0)
+        file["0/targetids"] = np.arange(5, dtype=">i8")
+    subset.fetch_subset(str(tmp_path / "remote.h5"), tmp_path / "joint.h5", **{**CHOICE, "fraction": 1.0})
+    assert io.check_joint(tmp_path / "joint.h5") == {"0": 5}
+    made = read_joint(tmp_path / "joint.h5")["0"]
+    assert {name: values.dtype for name, values in made.items()} == {
+        name: np.dtype(kind) for name, (_, kind) in tables.JOINT_DATASETS.items()
+    }
+    assert made["spectra"].shape == (5, 7781, 1) and made["spectra"][4, -1, 0] == 5 * 7781 - 1
+
+
+@pytest.mark.parametrize("trouble", [{"cuts": 3}, {"short": 3}, {"busy": 3}, {"stalls": 1, "stall_s": 1.0}])
+@pytest.mark.parametrize("after_bytes", [0, 3_000_000])
+def test_failing_connection_is_tried_again(tmp_path, survey, caplog, trouble, after_bytes):
+    with serve(survey, after_bytes=after_bytes, **trouble) as served:
+        subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+    assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
+    assert "short" in trouble or "trying again in" in caplog.text  # a short answer may just be asked on
+
+
+def test_dead_connection_ends_with_what_to_do_and_the_next_job_goes_on(tmp_path, survey):
+    with serve(survey, after_bytes=3_000_000, cuts=10**6) as served:
+        with pytest.raises(DataError, match=r"failed 6 times in a row .*Run the same command again"):
+            subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+        assert not (tmp_path / "joint.h5").exists()
+        served.cuts, before = 0, served.sent
+        record = subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+        assert record["blocks_kept_from_earlier_jobs"] >= 1
+        assert record["blocks_fetched"] + record["blocks_kept_from_earlier_jobs"] == 6
+        assert served.sent - before < 20 * ROW_BYTES - 3_000_000 + 100 * remote.READ_AHEAD
+    assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
+
+
+def _fetch(url: str, joint: Path) -> None:
+    subset.fetch_subset(url, joint, **CHOICE)
+
+
+def test_killed_job_goes_on(tmp_path, survey):
+    with serve(survey, after_bytes=3_000_000, stalls=10**6, stall_s=60) as served:
+        job = multiprocessing.get_context("spawn").Process(
+            target=_fetch, args=(served.url, tmp_path / "joint.h5")
+        )
+        job.start()
+        folder = tmp_path / ".joint.h5.blocks"
+        deadline = time.monotonic() + 30
+        while len(list(folder.glob("[01]-*.h5"))) < 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(job.pid, signal.SIGKILL)
+        job.join()
+        served.stalls = 0
+        record = subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+    assert record["blocks_kept_from_earlier_jobs"] >= 1
+    assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
+
+
+def test_block_that_never_reached_the_disk_is_fetched_again(tmp_path, survey):
+    with serve(survey, after_bytes=3_000_000, cuts=10**6) as served:
+        with pytest.raises(DataError):
+            subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+        (tmp_path / ".joint.h5.blocks" / "0-00000000.h5").write_bytes(b"")
+        served.cuts = 0
+        subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+    assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
+
+
+def test_file_that_changes_between_two_jobs_is_fetched_anew(tmp_path, survey, caplog):
+    other = make_joint(tmp_path / "other.h5", n_per_group=50, groups=2, seed=2)
+    with serve(survey, after_bytes=3_000_000, cuts=10**6) as served:
+        with pytest.raises(DataError):
+            subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+        served.cuts, served.path, served.etag = 0, other, '"2"'
+        record = subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+    assert "starting anew" in caplog.text
+    assert (record["ETag"], record["blocks_kept_from_earlier_jobs"]) == ('"2"', 0)
+    assert_is_subset(tmp_path / "joint.h5", other, EXPECTED)
+
+
+def test_file_that_changes_within_a_job_is_fetched_anew(tmp_path, survey, caplog):
+    other = make_joint(tmp_path / "other.h5", n_per_group=50, groups=2, seed=2)
+    with serve(survey) as served:
+
+        def change() -> None:
+            served.path, served.etag = other, '"2"'
+
+        served.on_bytes = (3_000_000, change)
+        subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+    assert "has changed on the server while it was read: starting anew" in caplog.text
+    assert_is_subset(tmp_path / "joint.h5", other, EXPECTED)
+
+
+def test_file_that_keeps_changing_is_given_up(tmp_path, survey, monkeypatch):
+    versions = iter(range(100))
+    real = remote.RemoteHDF5.identity
+    monkeypatch.setattr(
+        remote.RemoteHDF5, "identity", lambda self: real(self) | {"ETag": str(next(versions))}
+    )
+    with pytest.raises(DataError, match="changed 3 times while it was read"):
+        subset.fetch_subset(str(survey), tmp_path / "joint.h5", **CHOICE)
+
+
+def test_other_choice_of_rows_does_not_mix_with_an_interrupted_one(tmp_path, survey, caplog):
+    with serve(survey, after_bytes=3_000_000, cuts=10**6) as served:
+        with pytest.raises(DataError):
+            subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+        served.cuts = 0
+        subset.fetch_subset(served.url, tmp_path / "joint.h5", **{**CHOICE, "train_fraction": 0.5})
+    assert "choice of rows differs" in caplog.text
+    assert_is_subset(tmp_path / "joint.h5", survey, [*range(5), *range(25, 30)])
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_server_that_sends_only_whole_files_is_named_and_soon(tmp_path, survey, head):
+    with serve(survey, ranges=False, head=head) as served:
+        with pytest.raises(DataError, match=r"does not serve parts of files.*`source: download`"):
+            subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+        assert served.sent < survey.stat().st_size / 4
+
+
+def test_server_without_head_is_read(tmp_path, survey):
+    with serve(survey, head=False) as served:
+        subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+    assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
+
+
+def test_absent_file_is_not_waited_for(tmp_path, caplog):
+    with pytest.raises(DataError, match=r"no such file\. Check the address"):
+        subset.fetch_subset(str(tmp_path / "a.h5"), tmp_path / "joint.h5", **CHOICE)
+    assert "trying again" not in caplog.text
+
+
+def test_absent_server_is_waited_for_and_named(tmp_path):
+    with pytest.raises(DataError, match=r"failed 6 times in a row .*Connect"):
+        subset.fetch_subset("http://127.0.0.1:9/a.h5", tmp_path / "joint.h5", **CHOICE)
+
+
+def test_web_page_in_place_of_the_file_is_named(tmp_path):
+    (tmp_path / "page.h5").write_text("<html>We have moved." + " " * 1000)
+    with serve(tmp_path / "page.h5") as served, pytest.raises(DataError, match=r"not an HDF5 file.*<html>We"):
+        subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+
+
+def test_other_layout_is_named(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data"] = np.zeros(3)
+    with serve(tmp_path / "a.h5") as served, pytest.raises(DataError, match=r"/a.h5`: no groups `0`...`9`"):
+        subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+
+
+def test_full_disk_is_not_waited_for(tmp_path, survey, monkeypatch, caplog):
+    def refuse(*_args, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(io, "write_arrays", refuse)
+    with pytest.raises(DataError, match="the disk is full"):
+        subset.fetch_subset(str(survey), tmp_path / "joint.h5", **CHOICE)
+    assert "trying again" not in caplog.text
+
+
+def test_progress_counts_what_earlier_jobs_brought(tmp_path, survey, caplog):
+    caplog.set_level(logging.INFO)
+    subset.fetch_subset(str(survey), tmp_path / "joint.h5", **CHOICE)
+    assert "20 of 20 galaxies" in caplog.text
+
+
+def test_short_answer_is_never_taken_for_data():
+    """HDF5 would leave the rest of its buffer as it was."""
+    with remote._WholeReads(BytesIO(b"1234"), "a.h5") as file:
+        assert file.read(2) == b"12"
+        with pytest.raises(OSError, match="ended at byte 4, before the end of its data"):
+            file.readinto(bytearray(3))
+
+
+def test_record_is_json(tmp_path, survey):
+    record = subset.fetch_subset(str(survey), tmp_path / "joint.h5", **CHOICE)
+    assert json.loads(json.dumps(record)) == record
