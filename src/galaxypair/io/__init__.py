@@ -10,7 +10,7 @@ from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import JointBlock, check_joint, create_joint_group, iter_joint
 from galaxypair.io.provabgs import provabgs_table, read_provabgs, write_provabgs, write_provabgs_blocks
-from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest
+from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, read_rows
 
 __all__ = [
     "Embeddings",
@@ -29,6 +29,7 @@ __all__ = [
     "read_gallery",
     "read_manifest",
     "read_provabgs",
+    "read_rows",
     "read_table",
     "unit",
     "write_arrays",
