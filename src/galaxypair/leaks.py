@@ -10,10 +10,13 @@ import pandas as pd
 from astropy import units as u
 from astropy.coordinates import SkyCoord, search_around_sky
 
-from galaxypair import lookalike_search, tables
+from galaxypair import lookalike_search, lookalikes, tables
 from galaxypair.mock.parallel import ordered_map
 
 logger = logging.getLogger(__name__)
+
+SAME_Z = 1e-3  # |dz| / (1 + z) = 300 km/s; two good spectra of one galaxy differ by a tenth of it
+SAME_EXPOSURE = 0.5  # of two exposures of one galaxy not one in a hundred has a smaller chi2
 
 
 @dataclass(frozen=True)
@@ -130,12 +133,55 @@ def sky_neighbours(place: SkyCoord, split: np.ndarray, radius_arcsec: float) -> 
     return first[across], second[across], separation[across].to_value(u.arcsec)
 
 
-def _from_lists(
-    kind: str, checked: int, first: np.ndarray, second: np.ndarray, value: np.ndarray, limit: int
-) -> Pairs:
+def nearest(kind: str, checked: int, pairs: list[np.ndarray], limit: int) -> Pairs:
+    """Count pairs and keep the nearest.
+
+    Parameters
+    ----------
+    kind : str
+    checked : int
+        See `Pairs`.
+    pairs : list of three ndarrays of shape (n_pairs,)
+        Rows, rows, distance.
+    limit : int
+
+    Returns
+    -------
+    Pairs
+    """
+    first, second, value = pairs
     order = np.lexsort((second, first, value))[:limit]
     galaxies = len(np.unique(np.concatenate([first, second])))
     return Pairs(kind, checked, first[order], second[order], value[order], len(first), galaxies)
+
+
+def contradicted(
+    first: np.ndarray, second: np.ndarray, chi2: np.ndarray, z: np.ndarray, place: SkyCoord
+) -> np.ndarray:
+    """Tell pairs of similar images that cannot show one galaxy.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n_pairs,), int64
+        Rows.
+    chi2 : ndarray of shape (n_pairs,)
+        Below `SAME_EXPOSURE` even the noise agrees: nothing contradicts that.
+    z : ndarray of shape (n,), float32
+        NaN where unknown.
+    place : SkyCoord of shape (n,)
+        Likewise.
+
+    Returns
+    -------
+    ndarray of shape (n_pairs,), bool
+        True if both redshifts, or both places, are known and differ.
+    """
+    with np.errstate(invalid="ignore"):
+        other_z = np.abs(z[first] - z[second]) / (1 + z[first]) > SAME_Z
+    elsewhere = place[first].separation(place[second]).arcsec > lookalikes.MAX_SHIFT_PX * 2 * (
+        tables.PIXEL_SCALE_ARCSEC
+    )
+    return (chi2 > SAME_EXPOSURE) & (other_z | elsewhere)
 
 
 def places_of(targetid: np.ndarray, sky: pd.DataFrame) -> SkyCoord:
@@ -187,12 +233,12 @@ def find_pairs(
     found : list of Pairs
         In the order of `tables.LEAK_KINDS`.
     galaxies : dict of str to ndarray of shape (n,)
-        targetid, split of the dataset's rows, which the pairs refer to.
+        targetid, split, ... of the dataset's rows, which the pairs refer to.
     """
     with tempfile.TemporaryDirectory(dir=folder) as scratch, ordered_map(threads) as run:
         descriptors = Path(scratch) / "descriptors.npy"
         galaxies = lookalike_search.describe_dataset(manifest, run, descriptors)
-        first, second, chi2 = lookalike_search.similar_images(
+        images = lookalike_search.similar_images(
             manifest, galaxies, descriptors, run,
             neighbours=search.image_neighbours, max_chi2=search.image_max_chi2,
         )  # fmt: skip
@@ -202,13 +248,16 @@ def find_pairs(
     n_placed = int(np.isfinite(place.ra.deg).sum())
     near = sky_neighbours(place, split, manifest["crop_px"] * tables.PIXEL_SCALE_ARCSEC)
     same = near[2] < match_radius_arcsec
+    other = contradicted(*images, galaxies["z"], place)
+    if other.any():
+        logger.info("%d similar images left out: the places or redshifts are different ones.", other.sum())
     found = [
         equal_keys("same_targetid", galaxies["targetid"], split, everyone, limit),
-        _from_lists("same_position", n_placed if match_radius_arcsec else 0, *(v[same] for v in near), limit),
+        nearest("same_position", n_placed if match_radius_arcsec else 0, [v[same] for v in near], limit),
         equal_keys("identical_image", galaxies["image_hash"], split, galaxies["has_image"], limit),
         equal_keys("identical_spectrum", galaxies["spectrum_hash"], split, galaxies["has_spectrum"], limit),
-        _from_lists("similar_image", int(galaxies["has_image"].sum()), first, second, chi2, limit),
-        _from_lists("shared_sky", n_placed, *(v[~same] for v in near), limit),
+        nearest("similar_image", int(galaxies["has_image"].sum()), [v[~other] for v in images], limit),
+        nearest("shared_sky", n_placed, [v[~same] for v in near], limit),
     ]
     return found, galaxies
 

@@ -13,7 +13,7 @@ from galaxypair.runtime import Progress
 _QUERY_ROWS = 64  # images of a job: with their candidates 90 MB
 _READ_ROWS = 128
 _TYPICAL_ROWS = 1024
-_COLUMNS = ("targetid", "split", "image", "spectrum", "has_image", "has_spectrum")
+_COLUMNS = ("targetid", "split", "z", "image", "spectrum", "has_image", "has_spectrum")
 
 
 def _describe_shard(path: Path) -> dict[str, np.ndarray]:
@@ -47,7 +47,7 @@ def describe_dataset(manifest: dict, run: Callable, descriptors: Path) -> dict[s
     Returns
     -------
     dict of str to ndarray of shape (n, ...)
-        targetid, split, has_image, has_spectrum, image_hash, spectrum_hash, noise.
+        targetid, split, z, has_image, has_spectrum, image_hash, spectrum_hash, noise.
     """
     total, start, parts, file = sum(manifest["splits"].values()), 0, [], None
     progress = Progress(total)
@@ -101,21 +101,28 @@ def _compare(job: _Job) -> np.ndarray:
     noise = job.noise[needed]
     stretched = lookalikes.stretch(images, noise, job.typical)
     found: dict[tuple[int, int], float] = {}
-    for query, rows, turns, good in zip(job.queries, row, turn, likely, strict=True):
-        q = np.searchsorted(needed, query)
-        for which in np.unique(turns[good]):
-            others = np.searchsorted(needed, rows[good & (turns == which)])
-            coarse = lookalikes.orient(stretched[q][None], which)[0]
-            misfit, shift = lookalikes.coarse_misfit(coarse, stretched[others])
-            turned = lookalikes.orient(images[q][None], which)[0]
-            for i in np.flatnonzero(misfit <= lookalikes.GATE):
-                o = others[i]
-                comparison = lookalikes.Comparison(turned, images[o], noise[q], noise[o])
-                value, blocks = comparison.best(tuple(shift[i].tolist()))
-                if blocks >= lookalikes.MIN_BLOCKS and value <= job.max_chi2:
-                    pair = min(query, needed[o]), max(query, needed[o])
-                    found[pair] = min(value, found.get(pair, np.inf))
+    for i, query in enumerate(job.queries):
+        q, others, turns = np.searchsorted(needed, query), row[i, likely[i]], turn[i, likely[i]]
+        for o, which, start in _promising(stretched, q, np.searchsorted(needed, others), turns):
+            other = lookalikes.orient_back(images[o][None], which)[0]
+            comparison = lookalikes.Comparison(images[q], other, noise[q], noise[o])
+            value, blocks = comparison.best(start)
+            if blocks >= lookalikes.MIN_BLOCKS and value <= job.max_chi2:
+                pair = min(query, needed[o]), max(query, needed[o])
+                found[pair] = min(value, found.get(pair, np.inf))
     return np.array([(*pair, value) for pair, value in found.items()], float).reshape(-1, 3)
+
+
+def _promising(
+    stretched: np.ndarray, q: int, others: np.ndarray, turns: np.ndarray
+) -> list[tuple[int, int, tuple[int, int]]]:
+    """Keep what a coarse comparison with cutout `q` leaves: numbers, orientations of `q`, shifts."""
+    if not len(others):
+        return []
+    turned = [lookalikes.orient_back(stretched[o][None], t)[0] for o, t in zip(others, turns, strict=True)]
+    misfit, shift = lookalikes.coarse_misfit(stretched[q], np.stack(turned))
+    passed = np.flatnonzero(misfit <= lookalikes.GATE)
+    return [(int(others[i]), int(turns[i]), tuple(shift[i].tolist())) for i in passed]
 
 
 def similar_images(

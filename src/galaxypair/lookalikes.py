@@ -51,6 +51,23 @@ def orient(images: np.ndarray, which: int) -> np.ndarray:
     return np.rot90(images[:, ::-1] if which >= 4 else images, which % 4, axes=(1, 2))
 
 
+def orient_back(images: np.ndarray, which: int) -> np.ndarray:
+    """Undo `orient`.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, h, h, 3)
+    which : int
+
+    Returns
+    -------
+    ndarray of shape (n, h, h, 3)
+        A view.
+    """
+    turned = np.rot90(images, -(which % 4), axes=(1, 2))
+    return turned[:, ::-1] if which >= 4 else turned
+
+
 def halve(images: np.ndarray) -> np.ndarray:
     """Average 2 x 2 pixels; an odd last row or column is cut off.
 
@@ -163,8 +180,9 @@ def coarse_misfit(image: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np
     Parameters
     ----------
     image : ndarray of shape (h, h, 3), float32
-        From `stretch`, turned.
+        From `stretch`.
     others : ndarray of shape (n, h, h, 3), float32
+        Likewise, each turned to fit.
 
     Returns
     -------

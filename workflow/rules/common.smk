@@ -65,7 +65,7 @@ def targets():
     goals = (
         ["metrics/predictions.csv", "report.html"]
         if predicts()
-        else ["report.html", "embeddings/val.parquet"]
+        else ["report.html", "embeddings/val.parquet", "dataset/leaks.csv"]
     )
     return [f"results/{config['run']}/{goal}" for goal in goals]
 

@@ -3,6 +3,7 @@ rule report:
         figures=report_figures(),
         captions=captions(),
         ledger="results/{run}/dataset/ledger.parquet",
+        leaks=[] if predicts() else "results/{run}/dataset/leaks.csv",
         zeroshot=[] if predicts() else "results/{run}/metrics/zeroshot.csv",
         retrieval=[] if predicts() else "results/{run}/metrics/retrieval.csv",
         losses=[] if predicts() else "results/{run}/crossmatch/losses.csv",
