@@ -93,10 +93,11 @@ def test_every_kind_is_found_counted_and_listed(dataset, tmp_path, caplog):
     }  # fmt: skip
     assert rows.loc["same_targetid", ["dropped", "galaxies", "outcome"]].tolist() == [2, 2, "left_in"]
     assert rows.loc["shared_sky", "outcome"] == "information"
-    assert listed[listed["kind"] == "identical_image"][
-        ["targetid", "other_targetid"]
-    ].to_numpy().tolist() == [[0, 3]]
-    assert listed[listed["kind"] == "same_position"]["distance"].item() == pytest.approx(0.36)
+    by_kind = listed.set_index("kind")
+    assert by_kind.loc["identical_image", ["targetid", "other_targetid"]].tolist() == [0, 3]
+    assert by_kind.loc["identical_spectrum", ["split", "other_split"]].tolist() == ["train", "test"]
+    assert by_kind.loc["same_position", "distance"].tolist() == pytest.approx([0, 0.36], rel=1e-3)
+    assert by_kind.loc["shared_sky", "distance"] == pytest.approx(5, rel=1e-3)
     warned = [r.message for r in caplog.records if r.levelname == "WARNING"]
     assert len(warned) == 5 and "2 galaxies stand on both sides" in warned[0]
     assert list(tmp_path.glob("tmp*")) == []
