@@ -16,7 +16,7 @@ import yaml
 from astropy.io import fits
 from astropy.table import Table
 from factories import make_joint, make_provabgs
-from own_files import DEC, RA, make_header, make_planes, write_cube, write_rows, write_sdss
+from own_files import DEC, RA, make_header, make_planes, write_cube, write_desi, write_rows, write_sdss
 
 from galaxypair import io, tables
 
