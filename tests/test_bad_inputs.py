@@ -1,7 +1,8 @@
 """Bad input of every kind, through what the rules' scripts call: refused with advice, or in the ledger.
 
 A kind is one entry of `BAD`: its name, what spoils a folder of good files, and what must come of it.
-Another stage needs its own `of_...` in `bad_inputs.py`: the good files, and how to run the stage on them.
+Ways to spoil files are in `spoil.py`. Another stage needs its own `of_...` in `bad_inputs.py`: the good
+files, and how to run the stage on them.
 """
 
 import os
@@ -10,11 +11,9 @@ import re
 import h5py
 import numpy as np
 import pytest
-from bad_inputs import (
-    GRID,
-    Kept,
-    Ledger,
-    Refused,
+from bad_inputs import GRID, Kept, Ledger, Refused, of_joint, of_ledger, of_own, of_provabgs
+from own_files import make_planes, write_cube, write_sdss
+from spoil import (
     catalogue,
     cell,
     columns,
@@ -30,10 +29,6 @@ from bad_inputs import (
     link,
     link_outside,
     lying_header,
-    of_joint,
-    of_ledger,
-    of_own,
-    of_provabgs,
     provabgs,
     provabgs_elsewhere,
     raw_storage,
@@ -49,7 +44,6 @@ from bad_inputs import (
     user_block,
     virtual,
 )
-from own_files import make_planes, write_cube, write_sdss
 
 from galaxypair import tables
 from galaxypair.errors import GalaxypairError
