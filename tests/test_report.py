@@ -8,6 +8,7 @@ import yaml
 from factories_results import make_results
 
 from galaxypair import io, report, report_tables
+from galaxypair import tables as contract
 
 REPO = Path(__file__).resolve().parents[1]
 CAPTIONS = REPO / "workflow" / "report"
@@ -274,3 +275,24 @@ def test_imported_embeddings_are_named_and_no_training_is_claimed(tmp_path, sett
     assert "recovered from the colour picture" in html
     assert "Mock survey" not in html
     assert "only redshifts" not in report.render(settings, [], {}, [], "snakemake", imported=imported)
+
+
+def leaks_of(outcome: str) -> pd.DataFrame:
+    row = ("similar_image", 8000, 0, 1200, 2400, 1000, outcome)
+    return pd.DataFrame([row], columns=list(contract.LEAK_COLUMNS))
+
+
+def test_leaks_that_are_left_are_marked_in_table_and_summary(tmp_path, settings, tables):
+    html = page(tmp_path, settings, {**tables, "leaks": leaks_of("left_in")})
+    assert "LEFT IN: on both sides of a split" in html
+    assert "1,200" in html
+    assert "Some galaxies stand on both sides of a split" in html
+    clean = page(tmp_path, settings, {**tables, "leaks": leaks_of("none")})
+    assert "nothing found" in clean
+    assert "both sides of a split: see" not in clean
+
+
+def test_every_kind_and_outcome_of_the_leak_check_has_words():
+    assert set(report_tables.LEAK_KINDS) == set(contract.LEAK_KINDS)
+    for outcome in report_tables.LEAK_OUTCOMES:
+        assert report_tables.leaks_table(leaks_of(outcome)).notna().all(None)

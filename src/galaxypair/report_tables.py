@@ -10,6 +10,21 @@ from galaxypair.figures import style
 
 ARROW = " \N{RIGHTWARDS ARROW} "
 PAIR = f"query{ARROW}reference"
+LEAK_KINDS = {
+    "same_targetid": "same TARGETID",
+    "same_position": "same place on the sky",
+    "identical_image": "image identical, pixel by pixel",
+    "identical_spectrum": "spectrum identical, pixel by pixel",
+    "similar_image": "image of one galaxy, by its pixels",
+    "shared_sky": "cutouts overlap",
+}
+LEAK_OUTCOMES = {
+    "none": "nothing found",
+    "dropped": "all but one dropped by preprocess",
+    "left_in": "LEFT IN: on both sides of a split",
+    "information": "kept: shared sky, not one galaxy",
+    "not_checked": "not checked",
+}
 METRICS = {
     "r2": "R\u00b2",
     "nmad": "scatter \u03c3 (NMAD)",
@@ -117,6 +132,32 @@ def ledger_table(ledger: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"galaxies": [*names, "all"], "n": [f"{n:,}" for n in counts], "share": share})
 
 
+def leaks_table(leaks: pd.DataFrame) -> pd.DataFrame:
+    """Lay out the search for galaxies on both sides of a split.
+
+    Parameters
+    ----------
+    leaks : pandas.DataFrame
+        `dataset/leaks.csv`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per kind.
+    """
+    counts = leaks[["checked", "dropped", "pairs", "galaxies"]].map("{:,}".format)
+    return pd.DataFrame(
+        {
+            "kind": leaks["kind"].map(LEAK_KINDS),
+            "galaxies checked": counts["checked"],
+            "dropped before": counts["dropped"],
+            "pairs across splits": counts["pairs"],
+            "galaxies in them": counts["galaxies"],
+            "what was done": leaks["outcome"].map(LEAK_OUTCOMES),
+        }
+    )
+
+
 def resources_table(benchmarks: Path) -> pd.DataFrame:
     """Read run time and peak memory of each rule.
 
@@ -152,7 +193,7 @@ def collect_tables(read: Mapping[str, pd.DataFrame], benchmarks: Path) -> dict[s
     Parameters
     ----------
     read : mapping of str to pandas.DataFrame
-        `ledger` and those of `losses`, `zeroshot`, `retrieval`, `predictions` that the run has.
+        `ledger` and those of `leaks`, `losses`, `zeroshot`, `retrieval`, `predictions` that the run has.
     benchmarks : Path
         See `resources_table`.
 
@@ -162,6 +203,8 @@ def collect_tables(read: Mapping[str, pd.DataFrame], benchmarks: Path) -> dict[s
         Title -> table of texts.
     """
     made = {"Where the galaxies went": ledger_table(read["ledger"])}
+    if "leaks" in read:
+        made["Leak check: one galaxy on both sides of a split"] = leaks_table(read["leaks"])
     if "losses" in read:
         made["Losses of the cross-match with the catalogue of properties"] = read["losses"]
     if "zeroshot" in read:
@@ -181,7 +224,7 @@ def summarise(read: Mapping[str, pd.DataFrame]) -> list[str]:
     Parameters
     ----------
     read : mapping of str to pandas.DataFrame
-        `ledger` and those of `losses`, `zeroshot`, `retrieval`, `predictions` that the run has.
+        `ledger` and those of `leaks`, `losses`, `zeroshot`, `retrieval`, `predictions` that the run has.
 
     Returns
     -------
@@ -189,6 +232,8 @@ def summarise(read: Mapping[str, pd.DataFrame]) -> list[str]:
     """
     kept, n = int(read["ledger"]["kept"].sum()), len(read["ledger"])
     text = [f"Of {n:,} input galaxies {kept:,} were kept ({kept / max(n, 1):.1%})."]
+    if "leaks" in read and (read["leaks"]["outcome"] == "left_in").any():
+        text.append("Some galaxies stand on both sides of a split: see the leak check among the tables.")
     found = []
     if "zeroshot" in read:
         for target, name in (("z", "redshift"), ("log_mstar", "stellar mass (log\u2081\u2080 M\u2609)")):

@@ -119,6 +119,33 @@ MODALITIES = ("image", "spectrum")
 # numbers are left out where none of them was kept.
 SHARD_NAME = "shard-{:05d}.h5"
 
+# --- dataset/leaks.csv, leaks_pairs.parquet: galaxies on both sides of a split ----------------------
+LEAK_KINDS = {  # kind: reason in the ledger of those that `preprocess` drops for it
+    "same_targetid": "duplicate_targetid",
+    "same_position": "duplicate_position",  # closer than preprocess.match_radius_arcsec
+    "identical_image": None,  # pixel by pixel
+    "identical_spectrum": None,
+    "similar_image": None,  # one galaxy by its pixels, moved, turned or mirrored; identical ones too
+    "shared_sky": None,  # neighbours whose kept cutouts overlap: not one galaxy, only for information
+}
+LEAK_COLUMNS = (
+    "kind",
+    "checked",  # kept galaxies that could be checked: with a known place, with an image, ...
+    "dropped",  # galaxies that `preprocess` dropped for it, in whatever split
+    "pairs",  # of kept galaxies in different splits
+    "galaxies",  # in these pairs
+    "listed",  # pairs in leaks_pairs.parquet: at most leaks.max_pairs of a kind, the closest
+    "outcome",  # none, dropped (nothing is left), left_in, information, not_checked
+)
+LEAK_PAIR_COLUMNS = (
+    "kind",
+    "targetid",
+    "split",
+    "other_targetid",
+    "other_split",
+    "distance",  # arcsec for places, chi2 of the difference for images, 0 for what is identical
+)
+
 # --- model/history.csv: one row per epoch; chance: the loss of embeddings that tell nothing ---------
 HISTORY_COLUMNS = (
     "epoch",  # counted from 1

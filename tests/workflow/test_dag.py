@@ -30,6 +30,7 @@ SETTINGS = {
 FILES = [
     *("survey/joint.h5", "survey/provabgs.hdf5", "dataset/manifest.json", "dataset/ledger.parquet"),
     *("dataset/shard-00000.h5", "dataset/shard-00001.h5"),
+    *("dataset/leaks.csv", "dataset/leaks_pairs.parquet"),
     *("model/model.safetensors", "model/config.json", "model/history.csv", "model/README.md"),
     *("embeddings/train.parquet", "embeddings/test.parquet"),
     *("crossmatch/properties.parquet", "crossmatch/losses.csv"),

@@ -14,7 +14,9 @@ def test_subset_of_a_joint_file_and_provabgs_are_put_where_the_stages_read_them(
     provabgs = make_provabgs(project / "provabgs.h5", np.arange(1000, 1020), np.full(20, 0.1))
     settings = ["source=subset", "subset={fraction: 0.5}"]
     with serve(joint) as served:
-        settings.append(f"download={{files: {{joint: {{url: '{served.url}'}}, provabgs: {{path: {provabgs}}}}}}}")
+        settings.append(
+            f"download={{files: {{joint: {{url: '{served.url}'}}, provabgs: {{path: {provabgs}}}}}}}"
+        )
         folder = "results/demo/survey"
         goals = [f"{folder}/joint.h5", f"{folder}/provabgs.hdf5"]
         done = snakemake("--cores", "1", *goals, "--config", *settings)

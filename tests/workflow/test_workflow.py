@@ -26,7 +26,7 @@ def test_plain_dry_run_plans_the_demo_up_to_the_report(snakemake):
     done = snakemake("-n")
     assert done.returncode == 0, done.stdout
     assert "results/demo/report.html" in done.stdout
-    for stage in ("simulate", "preprocess", "train", "embed", "crossmatch", "zeroshot", "umap", "cluster"):
+    for stage in ("simulate", "preprocess", "leaks", "train", "embed", "crossmatch", "zeroshot", "umap"):
         assert re.search(rf"^{stage} +\d", done.stdout, re.MULTILINE), stage
 
 

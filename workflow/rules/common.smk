@@ -131,6 +131,11 @@ def settings_of(*sections):
     return {key: config[key] for key in ("run", "source", config["source"], *sections)}
 
 
+def leak_check():
+    """The table of galaxies on both sides of a split, where there are shards and splits to compare."""
+    return [] if predicts() or imports_embeddings() else "results/{run}/dataset/leaks.csv"
+
+
 def targets():
     """What plain `snakemake` makes."""
     goals = (

@@ -3,6 +3,7 @@ rule report:
         figures=report_figures(),
         captions=captions(),
         ledger="results/{run}/dataset/ledger.parquet",
+        leaks=leak_check(),
         zeroshot=[] if predicts() else "results/{run}/metrics/zeroshot.csv",
         retrieval=(
             []

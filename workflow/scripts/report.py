@@ -12,12 +12,12 @@ from galaxypair import report as page
 
 
 def report(
-    *, figures: list[Path], captions: list[Path], ledger: Path, zeroshot: Path | None,
-    retrieval: Path | None, losses: Path | None, predictions: Path | None,
+    *, figures: list[Path], captions: list[Path], ledger: Path, leaks: Path | None,
+    zeroshot: Path | None, retrieval: Path | None, losses: Path | None, predictions: Path | None,
     embeddings_source: Path | None, html: Path,
     settings_file: Path, settings: dict, defaults: Path, benchmarks: Path, model_config: Path,
 ) -> None:  # fmt: skip
-    named = {"ledger": ledger, "losses": losses, "zeroshot": zeroshot, "retrieval": retrieval}
+    named = {"ledger": ledger, "leaks": leaks, "losses": losses, "zeroshot": zeroshot, "retrieval": retrieval}
     read = {k: io.read_table(p) for k, p in {**named, "predictions": predictions}.items() if p}
     usual = defaults.exists() and yaml.safe_load(defaults.read_text(encoding="utf-8")) == settings
     needed = None if usual else settings_file

@@ -195,10 +195,15 @@ def _read_text(path: Path) -> pd.DataFrame:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
+        if any("\0" in value for row in rows for value in row):
+            raise csv.Error("it holds NUL bytes")
     except (UnicodeDecodeError, csv.Error) as err:
         raise DataError(f"`{path}`: no CSV text ({err}). Save it as CSV in UTF-8.") from err
     if len(rows) < 2:
-        raise DataError(f"`{path}`: holds no galaxy (expected a header line and one row for each).")
+        raise DataError(
+            f"`{path}`: holds no galaxy (expected a header line and one row for each). "
+            "See docs/own_galaxies.md for an example."
+        )
     header = [name.strip().lower() for name in rows[0]]
     if len(header) == 1:
         raise DataError(
@@ -213,7 +218,10 @@ def _read_text(path: Path) -> pd.DataFrame:
         )
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
-        raise DataError(f"`{path}`: column `{repeated[0]}` stands twice (upper and lower case are one).")
+        raise DataError(
+            f"`{path}`: column `{repeated[0]}` stands twice (upper and lower case are one). "
+            "Rename or remove one of them."
+        )
     body = [["" if v.strip().lower() in EMPTY else v.strip() for v in row] for row in rows[1:]]
     return pd.DataFrame(body, columns=header)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
@@ -179,7 +180,8 @@ def _read_fits(path: Path, hdus: fits.HDUList, ra: float, dec: float, pixel_scal
     height, width = planes.shape[1:]
     centre = ((width - 1) / 2, (height - 1) / 2)
     if wcs is not None:
-        centre = tuple(float(v) for v in wcs.world_to_pixel_values(ra, dec))
+        # by the frame that the header names: galactic coordinates are not ra, dec
+        centre = tuple(float(v) for v in wcs.world_to_pixel(SkyCoord(ra, dec, unit="deg")))
         if not np.isfinite(centre).all():
             raise Rejected("target_outside_image", f"{path.name}: ra, dec are on the other side of the sky.")
     valid = np.isfinite(planes) & (planes != 0) & (weights > 0)

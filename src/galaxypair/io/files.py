@@ -81,12 +81,13 @@ def open_hdf5(path: Path) -> h5py.File:
     Raises
     ------
     DataError
-        If the file is missing, truncated or no HDF5 file.
+        If the file is missing, truncated or no HDF5 file, or if parts of it are links or lie in other
+        files: a file from somebody else must not make the workflow read other files of yours.
     """
     if not path.is_file():
         raise DataError(f"`{path}`: no such file. Check the path in the config.")
     try:
-        return h5py.File(path, "r")
+        file = h5py.File(path, "r")
     except (PermissionError, BlockingIOError) as err:
         raise DataError(
             f"`{path}`: cannot be read now ({err}). Another program is writing it, or you lack the "
@@ -98,6 +99,36 @@ def open_hdf5(path: Path) -> h5py.File:
             "fetch it again, or make it again: your command with `--forcerun RULE` added, RULE being the one "
             "that writes it."
         ) from err
+    try:
+        _check_self_contained(path, file)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _check_self_contained(path: Path, file: h5py.File) -> None:
+    """Refuse links before anything follows them, then datasets whose values lie elsewhere."""
+
+    def is_link(name: str, link: object) -> str | None:
+        return None if isinstance(link, h5py.HardLink) else name
+
+    def is_elsewhere(name: str, node: h5py.Group | h5py.Dataset) -> str | None:
+        return name if isinstance(node, h5py.Dataset) and (node.external or node.is_virtual) else None
+
+    try:
+        name = file.visititems_links(is_link) or file.visititems(is_elsewhere)
+    except (OSError, RuntimeError, KeyError) as err:
+        raise DataError(
+            f"`{path}`: its table of contents cannot be read ({err}). The file is incomplete or damaged: "
+            "fetch or make it again."
+        ) from err
+    if name:
+        raise DataError(
+            f"`{path}`: `{name}` is a link, or its values lie in another file; that is not followed. "
+            "Write the file with all data inside, e.g. by `h5repack`, or `h5py`'s `copy(..., "
+            "expand_external=True, expand_soft=True)`."
+        )
 
 
 def write_text(text: str, path: Path) -> None:

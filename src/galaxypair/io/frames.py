@@ -12,6 +12,7 @@ from galaxypair.errors import DataError
 from galaxypair.io.files import atomic_path
 
 TEXT = {"id": str}  # a user's own names: 007 is no 7
+_KINDS = {"targetid": ("iu", "whole numbers"), "kept": ("b", "true or false")}  # NaN makes them floats
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
@@ -47,15 +48,24 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     Raises
     ------
     DataError
-        If the file is missing, cannot be read as a table or lacks a column.
+        If the file is missing, cannot be read as a table or lacks a column, or a column that all
+        tables are joined or cut by is of another type.
     """
     wanted = list(columns) if columns is not None else None
     with readable(path):
         if path.suffix == ".parquet":
             check_columns(path, wanted or [], pq.read_schema(path).names)
-            return pd.read_parquet(path, columns=wanted)
-        check_columns(path, wanted or [], list(pd.read_csv(path, nrows=0).columns))
-        return pd.read_csv(path, usecols=wanted, dtype=TEXT)
+            frame = pd.read_parquet(path, columns=wanted)
+        else:
+            check_columns(path, wanted or [], list(pd.read_csv(path, nrows=0).columns))
+            frame = pd.read_csv(path, usecols=wanted, dtype=TEXT)
+    for name, (kinds, expected) in _KINDS.items():
+        if len(frame) and name in frame and frame[name].dtype.kind not in kinds:
+            raise DataError(
+                f"`{path}`: column `{name}` is {frame[name].dtype}, expected {expected}. "
+                f"Write the table again with that column converted: `{frame[name].iloc[0]}` is none."
+            )
+    return frame
 
 
 @contextmanager

@@ -167,3 +167,29 @@ def read_galaxies(manifest: dict, targetid: np.ndarray, columns: Sequence[str]) 
             "with `--forcerun preprocess` added."
         )
     return found
+
+
+def read_rows(manifest: dict, rows: np.ndarray, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read some rows of the dataset; only they are read.
+
+    Parameters
+    ----------
+    manifest : dict
+        From `read_manifest`.
+    rows : ndarray, int64
+        Counted over all shards, rising, each once.
+    columns : sequence of str
+        Datasets to read.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    ends = np.cumsum([shard["rows"] for shard in manifest["shards"]])
+    parts = []
+    for number in np.unique(np.searchsorted(ends, rows, side="right")):
+        start = ends[number] - manifest["shards"][number]["rows"]
+        here = rows[(rows >= start) & (rows < ends[number])] - start
+        with open_hdf5(manifest["paths"][number]) as file:
+            parts.append({c: file[c][here] for c in columns})
+    return {c: np.concatenate([part[c] for part in parts]) for c in columns}
