@@ -294,7 +294,7 @@ def build_dataset(
         frame = judge(block, cuts)
         duplicates.mark(frame, block.targetid)
         index = block.start + np.arange(len(frame))
-        code = splits.assign(index, counts[block.group], block.targetid, **split)
+        code = splits.assign(index, counts[block.group], block.targetid, brought=block.split, **split)
         keep = (frame["reason"] == "").to_numpy()
         writer.add(_shard_columns(block, frame, code, keep, cuts.crop_px))
         number = (kept_before + np.cumsum(keep) - 1) // cuts.shard_rows

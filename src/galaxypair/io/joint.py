@@ -11,6 +11,8 @@ from galaxypair import tables
 from galaxypair.errors import DataError
 from galaxypair.io.files import open_hdf5
 
+SPLITS = "splits"  # the optional dataset of a group, see `tables.JOINT_SPLITS`
+
 
 @dataclass(frozen=True)
 class JointBlock:
@@ -25,6 +27,8 @@ class JointBlock:
     spectra : ndarray of shape (n, 7781), float32 [1e-17 erg / s / cm2 / Angstrom]
     z : ndarray of shape (n,), float32
     targetid : ndarray of shape (n,), int64
+    split : ndarray of shape (n,), uint8, or None
+        Positions in `tables.JOINT_SPLITS`; None where the file has no such dataset.
     """
 
     group: str
@@ -33,6 +37,7 @@ class JointBlock:
     spectra: np.ndarray
     z: np.ndarray
     targetid: np.ndarray
+    split: np.ndarray | None = None
 
 
 def check_joint(path: Path) -> dict[str, int]:
@@ -89,6 +94,8 @@ def _check_group(path: Path, group: str, node: h5py.Group) -> int:
                 "Not the joint layout: write it as `tables.JOINT_DATASETS` says."
             )
         rows[name] = len(data)
+    if SPLITS in node:
+        rows[SPLITS] = _check_splits(where, node[SPLITS])
     if len(set(rows.values())) > 1:
         counts = ", ".join(f"{name} {n}" for name, n in rows.items())
         raise DataError(
@@ -96,6 +103,16 @@ def _check_group(path: Path, group: str, node: h5py.Group) -> int:
             "The file is damaged: fetch or make it again."
         )
     return rows["targetids"]
+
+
+def _check_splits(where: str, data: h5py.Dataset) -> int:
+    if data.ndim != 1 or data.dtype != np.uint8 or (data[:] >= len(tables.JOINT_SPLITS)).any():
+        raise DataError(
+            f"{where}, dataset `{SPLITS}`: expected shape (n,), uint8 and values below "
+            f"{len(tables.JOINT_SPLITS)}, found {data.shape}, {data.dtype}. Remove it, or write it as "
+            "`tables.JOINT_SPLITS` says."
+        )
+    return len(data)
 
 
 def iter_joint(path: Path, block_rows: int = 256) -> Iterator[JointBlock]:
@@ -124,6 +141,7 @@ def iter_joint(path: Path, block_rows: int = 256) -> Iterator[JointBlock]:
                 rows_here = slice(start, min(start + block_rows, rows))
                 try:
                     data = {name: node[name][rows_here] for name in tables.JOINT_DATASETS}
+                    split = node[SPLITS][rows_here] if SPLITS in node else None
                 except OSError as err:
                     raise DataError(
                         f"`{path}`: group `{group}`, rows {start} onwards cannot be read ({err}). "
@@ -136,11 +154,14 @@ def iter_joint(path: Path, block_rows: int = 256) -> Iterator[JointBlock]:
                     data["spectra"].reshape(len(data["spectra"]), -1).astype(np.float32, copy=False),
                     data["redshifts"].astype(np.float32, copy=False),
                     data["targetids"].astype(np.int64, copy=False),
+                    split,
                 )
 
 
-def create_joint_group(file: h5py.File, group: str, rows: int) -> h5py.Group:
-    """Allocate one group of a joint file: contiguous, uncompressed, to be filled by slices.
+def create_joint_group(
+    file: h5py.File, group: str, rows: int, *, growing: bool = False, splits: bool = False
+) -> h5py.Group:
+    """Allocate one group of a joint file, to be filled by slices.
 
     Parameters
     ----------
@@ -148,6 +169,11 @@ def create_joint_group(file: h5py.File, group: str, rows: int) -> h5py.Group:
         Open for writing.
     group : str
     rows : int
+    growing : bool, default=False
+        One galaxy per chunk, so that the group can be resized, for sources that learn only on the
+        way how many rows they have; else contiguous. Uncompressed either way.
+    splits : bool, default=False
+        Add the optional dataset `splits` (see `tables.JOINT_SPLITS`).
 
     Returns
     -------
@@ -155,6 +181,8 @@ def create_joint_group(file: h5py.File, group: str, rows: int) -> h5py.Group:
         With the datasets of `tables.JOINT_DATASETS`.
     """
     node = file.create_group(group)
-    for name, (shape, dtype) in tables.JOINT_DATASETS.items():
-        node.create_dataset(name, (rows, *shape), dtype)
+    datasets = tables.JOINT_DATASETS | ({SPLITS: ((), "u1")} if splits else {})
+    for name, (shape, dtype) in datasets.items():
+        chunks = {"maxshape": (None, *shape), "chunks": (1, *shape) if shape else (1024,)} if growing else {}
+        node.create_dataset(name, (rows, *shape), dtype, **chunks)
     return node
