@@ -4,7 +4,7 @@ rule preprocess:
         provabgs="results/{run}/survey/provabgs.hdf5",
         catalogue=(
             "results/{run}/survey/catalogue.parquet"
-            if config["source"] == "ingest"
+            if config["source"] in ("ingest", "hub", "mmu")
             else []
         ),
         code=code("preprocess", "splits"),
