@@ -230,6 +230,13 @@ def test_damaged_file_is_refused_before_any_row_is_read(mini, tmp_path):
         open_dataset(str(tmp_path))
 
 
+def test_files_with_different_columns_are_refused_before_any_row_is_read(tmp_path):
+    make_parquet(tmp_path / "a.parquet", make_rows(1, 1))
+    make_parquet(tmp_path / "b.parquet", make_rows(1, 1), Features(FEATURES | {"redshift": Value("float64")}))
+    with pytest.raises(DataError, match=r"the columns of .*b\.parquet are others"):
+        open_dataset(str(tmp_path))
+
+
 def test_folder_of_other_files_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("image\n1\n")
     with pytest.raises(DataError, match="not parquet"):
@@ -307,7 +314,7 @@ def test_hub_is_streamed_and_its_refusals_are_told(mini, tmp_path):
     assert "loading script" in said["scripted/x"]
     assert "no such data set" in said["unknown/x"]
     assert "run the same command again" in said["broken/x"]
-    # a reader left half-way must not outlive its loop: it breaks the interpreter's exit
+    # readers that are left half-way may abort the interpreter at its exit
     assert "terminate called" not in done.stderr and "Exception ignored" not in done.stderr
     assert any("hf_secret" in request for request in requests)
     assert "hf_secret" not in done.stderr + done.stdout

@@ -1,9 +1,9 @@
-"""Data sets of the Hugging Face hub, or copies of them on disk, streamed through `datasets`."""
+"""Data sets of the Hugging Face hub, or copies of them on disk: found by `datasets`, read block by block."""
 
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from galaxypair.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-BATCH_ROWS = 64  # 20 MB of cutouts and spectra
+BLOCK_ROWS = 64  # 20 MB of cutouts and spectra
+BUFFER_BYTES = 2**23  # asked from the hub at a time, per column
 SAVED = ("dataset_dict.json", "dataset_info.json")  # of `save_to_disk`
 _PART = re.compile(r"(\d+)-of-(\d+)")
 
@@ -30,14 +31,15 @@ class HubSplit:
 
     Attributes
     ----------
-    stream : datasets.IterableDataset
     features : datasets.Features
     rows : int
+    blocks : iterator of pyarrow.Table
+        `BLOCK_ROWS` rows or fewer each; can be gone through once.
     """
 
-    stream: datasets.IterableDataset
     features: datasets.Features
     rows: int
+    blocks: Iterator[pa.Table]
 
 
 def open_dataset(name: str, revision: str | None = None) -> dict[str, HubSplit]:
@@ -60,48 +62,61 @@ def open_dataset(name: str, revision: str | None = None) -> dict[str, HubSplit]:
     DataError
         If there is no such data set, it may not be read, needs a loading script or is damaged.
     """
+    datasets.disable_progress_bars()
     with users_errors(name):
-        datasets.disable_progress_bars()
-        if (Path(name) / SAVED[0]).is_file() or (Path(name) / SAVED[1]).is_file():
-            return _open_saved(name)
-        if any(sign in name for sign in "*?["):
-            builder = datasets.load_dataset_builder("parquet", data_files=name)
-        elif Path(name).exists():
-            builder = datasets.load_dataset_builder(str(Path(name).resolve()))
-        else:
-            builder = datasets.load_dataset_builder(name, revision=revision)
-        if not isinstance(builder, Parquet):
-            raise DataError(
-                f"`{name}`: holds {type(builder).__name__} files, not parquet. Convert them "
-                "(`datasets.load_dataset(...).to_parquet(...)`) and name the folder in `hub.dataset`."
-            )
-        builder.config.batch_size = BATCH_ROWS  # the default is a whole row group
-        files = {split: [str(file) for file in found] for split, found in builder.config.data_files.items()}
-        streams = builder.as_streaming_dataset()
+        if any((Path(name) / file).is_file() for file in SAVED):
+            saved = datasets.load_from_disk(name)
+            splits = saved if isinstance(saved, dict) else {"train": saved}
+            return {split: _saved_split(table) for split, table in splits.items()}
+        files = _find_files(name, revision)
         _warn_of_missing_parts(name, files)
-        return {
-            split: HubSplit(stream, stream.features, _count_rows(files[split]))
-            for split, stream in streams.items()
-        }
+        return {split: _parquet_split(name, found) for split, found in files.items()}
 
 
-def _open_saved(name: str) -> dict[str, HubSplit]:
-    saved = datasets.load_from_disk(name)
-    if not isinstance(saved, dict):
-        saved = {"train": saved}
-    return {
-        split: HubSplit(table.to_iterable_dataset(), table.features, len(table))
-        for split, table in saved.items()
-    }
+def _saved_split(saved: datasets.Dataset) -> HubSplit:
+    return HubSplit(saved.features, len(saved), saved.with_format("arrow").iter(batch_size=BLOCK_ROWS))
 
 
-def _count_rows(files: list[str]) -> int:
-    """Rows by the footers of the files, which also tells of each whether it is there and whole."""
-    rows = 0
+def _find_files(name: str, revision: str | None) -> dict[str, list[str]]:
+    """Let `datasets` find the parquet files of each split, by the data set's card or the files' names."""
+    if any(sign in name for sign in "*?["):
+        builder = datasets.load_dataset_builder("parquet", data_files=name)
+    elif Path(name).exists():
+        builder = datasets.load_dataset_builder(str(Path(name).resolve()))
+    else:
+        builder = datasets.load_dataset_builder(name, revision=revision)
+    if not isinstance(builder, Parquet):
+        raise DataError(
+            f"`{name}`: holds {type(builder).__name__} files, not parquet. Convert them "
+            "(`datasets.load_dataset(...).to_parquet(...)`) and name the folder in `hub.dataset`."
+        )
+    return {split: [str(file) for file in files] for split, files in builder.config.data_files.items()}
+
+
+def _parquet_split(name: str, files: list[str]) -> HubSplit:
+    """Read the footers of all files, which tells of each whether it is there, whole, and like the others."""
+    schema, rows = None, 0
     for file in files:
         with fsspec.open(file, "rb") as opened:
-            rows += pq.read_metadata(opened).num_rows
-    return rows
+            footer = pq.ParquetFile(opened)
+            schema = schema or footer.schema_arrow
+            if not footer.schema_arrow.equals(schema):
+                raise DataError(
+                    f"`{name}`: the columns of {file} are others than those of {files[0]}. "
+                    "Name a folder or glob of files that are alike."
+                )
+            rows += footer.metadata.num_rows
+    return HubSplit(datasets.Features.from_arrow_schema(schema), rows, _parquet_blocks(files))
+
+
+def _parquet_blocks(files: list[str]) -> Iterator[pa.Table]:
+    # Not the streams of `datasets`: they go through pyarrow.dataset, whose threads abort the interpreter
+    # at its exit if a stream was left half-way, closed or not (apache/arrow issue 45214).
+    for file in files:
+        with fsspec.open(file, "rb", cache_type="none") as opened:
+            parquet = pq.ParquetFile(opened, buffer_size=BUFFER_BYTES)
+            for batch in parquet.iter_batches(batch_size=BLOCK_ROWS):
+                yield pa.Table.from_batches([batch])
 
 
 def _warn_of_missing_parts(name: str, files: dict[str, list[str]]) -> None:
@@ -132,7 +147,7 @@ def iter_tables(name: str, split: HubSplit, max_rows: int | None) -> Iterator[pa
     Yields
     ------
     pyarrow.Table
-        `BATCH_ROWS` rows or fewer.
+        `BLOCK_ROWS` rows or fewer.
 
     Raises
     ------
@@ -140,16 +155,11 @@ def iter_tables(name: str, split: HubSplit, max_rows: int | None) -> Iterator[pa
         If the connection breaks for good, or a file is damaged.
     """
     left = split.rows if max_rows is None else min(max_rows, split.rows)
-    # A reader of parquet that is left half-way lives on to the end of the interpreter, where Arrow's
-    # threads abort the process after all work is done (apache/arrow issue 45214): close it here.
-    with closing(split.stream.with_format("arrow").iter(batch_size=BATCH_ROWS)) as tables:
-        while left > 0:
-            with users_errors(name):
-                table = next(tables, None)
-            if table is None:
-                raise DataError(f"`{name}`: ended {left} rows early. Run the same command again.")
-            yield table.slice(0, left)
-            left -= len(table)
+    while left > 0:
+        with users_errors(name):
+            table = next(split.blocks).slice(0, left)
+        yield table
+        left -= len(table)
 
 
 def nested_values(column: pa.ChunkedArray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
