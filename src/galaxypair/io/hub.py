@@ -113,8 +113,10 @@ def _parquet_blocks(files: list[str]) -> Iterator[pa.Table]:
     # Not the streams of `datasets`: they go through pyarrow.dataset, whose threads abort the interpreter
     # at its exit if a stream was left half-way, closed or not (apache/arrow issue 45214).
     for file in files:
-        with fsspec.open(file, "rb", cache_type="none") as opened:
-            parquet = pq.ParquetFile(opened, buffer_size=BUFFER_BYTES)
+        system, path = fsspec.url_to_fs(file)
+        with system.open(path, "rb", cache_type="none") as opened:
+            # not whole row groups at once, which may have any size
+            parquet = pq.ParquetFile(opened, buffer_size=BUFFER_BYTES, pre_buffer=False)
             for batch in parquet.iter_batches(batch_size=BLOCK_ROWS):
                 yield pa.Table.from_batches([batch])
 
