@@ -250,7 +250,7 @@ def test_empty_folder_is_refused(tmp_path):
 
 def test_dataset_without_a_usable_galaxy_is_refused(tmp_path):
     make_parquet(tmp_path / "data" / "a.parquet", make_rows(1, 2) | {"image": [None, None]})
-    with pytest.raises(DataError, match=r"none of its 2 galaxies.*image_absent"):
+    with pytest.raises(DataError, match=r"none of 2 galaxies.*image_absent"):
         convert(tmp_path / "data", tmp_path / "joint.h5")
 
 

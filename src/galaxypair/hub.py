@@ -1,7 +1,5 @@
 """Galaxies of a data set in the layout of AstroCLIP on the Hugging Face hub: checked, streamed, judged."""
 
-import logging
-
 import h5py
 import numpy as np
 import pandas as pd
@@ -12,8 +10,7 @@ from galaxypair import io, tables
 from galaxypair.errors import DataError
 from galaxypair.io.hub import HubSplit, iter_tables, nested_values
 from galaxypair.runtime import Progress
-
-logger = logging.getLogger(__name__)
+from galaxypair.verdicts import report
 
 GROUP = "0"
 COLUMNS = {  # of the data set: shape of one row, kind of number
@@ -150,7 +147,9 @@ def write_survey(
             progress.update(len(frame))
     for data in node.values():
         data.resize(kept, axis=0)
-    return _balance(name, frames, kept)
+    catalogue = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"kept": [], "reason": []})
+    report(name, catalogue)
+    return catalogue
 
 
 def read_block(table: pa.Table) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
@@ -195,18 +194,6 @@ def _depth(kind: pa.DataType) -> int:
     while pa.types.is_nested(kind):
         kind, depth = kind.value_type, depth + 1
     return depth
-
-
-def _balance(name: str, frames: list[pd.DataFrame], kept: int) -> pd.DataFrame:
-    catalogue = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"kept": [], "reason": []})
-    lost = catalogue.loc[catalogue["reason"] != "", "reason"].value_counts().to_dict()
-    logger.info("%s galaxies in = %s kept + %s rejected %s", f"{len(catalogue):,}", f"{kept:,}",
-                f"{len(catalogue) - kept:,}", lost or "")  # fmt: skip
-    if not kept:
-        raise DataError(
-            f"`{name}`: none of its {len(catalogue)} galaxies can be used ({lost or 'it is empty'})."
-        )
-    return catalogue
 
 
 def provabgs_columns(catalogue: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 rule hub:
     input:
-        code=code("hub"),
+        code=code("hub", "verdicts"),
         tracked=existing(config["hub"]["provabgs"]),
     output:
         joint="results/{run}/survey/joint.h5",

@@ -208,13 +208,15 @@ def _lengths(lists: pa.Array) -> np.ndarray:
 
 
 @contextmanager
-def users_errors(name: str) -> Iterator[None]:
+def users_errors(name: str, key: str = "hub.dataset") -> Iterator[None]:
     """Turn what the hub and its libraries raise into errors that a user can act on.
 
     Parameters
     ----------
     name : str
         Of the data set.
+    key : str, default="hub.dataset"
+        Of the config, that names it.
 
     Raises
     ------
@@ -225,36 +227,38 @@ def users_errors(name: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as err:
-        message = _explain(name, err)
+        message = _explain(name, key, err)
         if message is None:
             raise
         raise DataError(f"`{name}`: {message}") from err
 
 
-def _explain(name: str, err: Exception) -> str | None:
+def _explain(name: str, key: str, err: Exception) -> str | None:
     """Say what happened and what to do, for the errors that are known; the first case that fits counts."""
     text, kind = str(err), type(err).__name__
     status = getattr(getattr(err, "response", None), "status_code", None)
+    cause = type(err.__cause__ or err.__context__).__name__  # the hub's file system wraps its errors
     library = type(err).__module__.partition(".")[0]
     cases = (
         (
-            "gated" in text or status in (401, 403),
+            "gated" in text or cause == "GatedRepoError" or status in (401, 403),
             f"the hub refuses access ({kind}). Accept the data set's conditions on "
             f"https://huggingface.co/datasets/{name}, make a token at https://huggingface.co/settings/tokens "
             "and give it to the command: `export HF_TOKEN=...`.",
         ),
         (
             "scripts are no longer supported" in text,
-            "is read by a loading script, which `datasets` no longer runs. Name a copy in parquet in "
-            "`hub.dataset`, or set `hub.revision: refs/convert/parquet` if the hub has converted it.",
+            f"is read by a loading script, which `datasets` no longer runs. Name a copy in parquet in "
+            f"`{key}`, or set `hub.revision: refs/convert/parquet` if the hub has converted it.",
         ),
         (
             "evision" in kind or "Revision" in text,
             "has no such revision. Check `hub.revision`: a branch, tag or commit of the data set.",
         ),
         (
-            isinstance(err, DatasetNotFoundError) or kind in ("RepositoryNotFoundError", "HFValidationError"),
-            "no such data set on the hub, nor a folder here. Check `hub.dataset`; a private one needs "
+            isinstance(err, DatasetNotFoundError)
+            or not {kind, cause}.isdisjoint(("RepositoryNotFoundError", "HFValidationError")),
+            f"no such data set on the hub, nor a folder here. Check `{key}`; a private one needs "
             "`export HF_TOKEN=...`.",
         ),
         (
