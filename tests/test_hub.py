@@ -78,6 +78,7 @@ def test_splits_of_a_dataset_are_kept(mini, tmp_path):
     np.testing.assert_array_equal(block.spectra[:, 5], -block.targetid)
     np.testing.assert_allclose(block.z, block.targetid / 1000, rtol=1e-6)
     assert catalogue["kept"].all() and len(catalogue) == 11
+    io.write_table(catalogue, tmp_path / "catalogue.parquet")
 
 
 def test_galaxies_of_each_split_can_be_limited(mini, tmp_path):

@@ -67,7 +67,7 @@ def open_dataset(name: str, revision: str | None = None) -> dict[str, HubSplit]:
         if any((Path(name) / file).is_file() for file in SAVED):
             saved = datasets.load_from_disk(name)
             splits = saved if isinstance(saved, dict) else {"train": saved}
-            return {split: _saved_split(table) for split, table in splits.items()}
+            return {str(split): _saved_split(table) for split, table in splits.items()}
         files = _find_files(name, revision)
         _warn_of_missing_parts(name, files)
         return {split: _parquet_split(name, found) for split, found in files.items()}
@@ -90,7 +90,7 @@ def _find_files(name: str, revision: str | None) -> dict[str, list[str]]:
             f"`{name}`: holds {type(builder).__name__} files, not parquet. Convert them "
             "(`datasets.load_dataset(...).to_parquet(...)`) and name the folder in `hub.dataset`."
         )
-    return {split: [str(file) for file in files] for split, files in builder.config.data_files.items()}
+    return {str(split): [str(file) for file in files] for split, files in builder.config.data_files.items()}
 
 
 def _parquet_split(name: str, files: list[str]) -> HubSplit:
