@@ -1,7 +1,7 @@
 rule hub:
     input:
         code=code("hub", "verdicts"),
-        tracked=existing(config["hub"]["provabgs"]),
+        tracked=existing(config["hub"]["dataset"], config["hub"]["provabgs"]),
     output:
         joint="results/{run}/survey/joint.h5",
         provabgs="results/{run}/survey/provabgs.hdf5",
