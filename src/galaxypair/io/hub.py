@@ -109,14 +109,29 @@ def _parquet_split(name: str, files: list[str]) -> HubSplit:
     return HubSplit(datasets.Features.from_arrow_schema(schema), rows, _parquet_blocks(files))
 
 
+@contextmanager
+def open_parquet(file: str) -> Iterator[pq.ParquetFile]:
+    """Open a parquet file for streaming: `BUFFER_BYTES` at a time, not row groups, which may have any size.
+
+    Parameters
+    ----------
+    file : str
+        Path, or `hf://` address.
+
+    Yields
+    ------
+    pyarrow.parquet.ParquetFile
+    """
+    system, path = fsspec.url_to_fs(file)
+    with system.open(path, "rb", cache_type="none") as opened:
+        yield pq.ParquetFile(opened, buffer_size=BUFFER_BYTES, pre_buffer=False)
+
+
 def _parquet_blocks(files: list[str]) -> Iterator[pa.Table]:
     # Not the streams of `datasets`: they go through pyarrow.dataset, whose threads abort the interpreter
     # at its exit if a stream was left half-way, closed or not (apache/arrow issue 45214).
     for file in files:
-        system, path = fsspec.url_to_fs(file)
-        with system.open(path, "rb", cache_type="none") as opened:
-            # not whole row groups at once, which may have any size
-            parquet = pq.ParquetFile(opened, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        with open_parquet(file) as parquet:
             for batch in parquet.iter_batches(batch_size=BLOCK_ROWS):
                 yield pa.Table.from_batches([batch])
 

@@ -8,11 +8,10 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from galaxypair.errors import DataError
 from galaxypair.io.files import open_hdf5
-from galaxypair.io.hub import users_errors
+from galaxypair.io.hub import open_parquet, users_errors
 
 BLOCK_ROWS = 64
 BASE_URL = "https://users.flatironinstitute.org/~polymathic/data/MultimodalUniverse/v1"
@@ -96,10 +95,8 @@ def read_columns(
         with open_hdf5(Path(file)) as opened:
             names = _known(file, needed, optional, list(opened), key)
             columns = {name: opened[name][:] for name in names}
-            flat = {name: values.reshape(len(values)) for name, values in columns.items()}
-            return {n: np.char.decode(v.astype("S")) if v.dtype.kind in "SO" else v for n, v in flat.items()}
-    with users_errors(file, key), fsspec.open(file, "rb") as opened:
-        parquet = pq.ParquetFile(opened)
+            return {name: _strings(values.reshape(len(values))) for name, values in columns.items()}
+    with users_errors(file, key), open_parquet(file) as parquet:
         names = _known(file, needed, optional, parquet.schema_arrow.names, key)
         table = parquet.read(columns=names)
         return {name: table.column(name).to_numpy() for name in names}
@@ -185,8 +182,7 @@ def _iter_parquet(
     file: str, rows: np.ndarray, group: str, fields: dict[str, tuple[str, ...]], key: str
 ) -> Iterator[tuple[np.ndarray, dict[str, list[np.ndarray]]]]:
     """Read the row groups that hold wanted rows, and of them the fields asked for."""
-    with fsspec.open(file, "rb") as opened:
-        parquet = pq.ParquetFile(opened, buffer_size=2**23, pre_buffer=False)
+    with open_parquet(file) as parquet:
         kind = parquet.schema_arrow.field(group).type if group in parquet.schema_arrow.names else pa.null()
         struct = kind if pa.types.is_struct(kind) else getattr(kind, "value_type", pa.struct([]))
         found = [struct.field(i).name for i in range(struct.num_fields)]
