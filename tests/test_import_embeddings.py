@@ -13,7 +13,7 @@ from galaxypair.import_embeddings import fingerprint, import_embeddings
 from galaxypair.layouts import holds_pixels, split_files
 from galaxypair.published_pixels import read_galaxies
 from galaxypair.quality import Cuts
-from galaxypair.splits import assign_by_hash
+from galaxypair.splits import by_hash
 
 N = 200
 IDS = 39627000000000000 + np.arange(N)  # neighbours are equal as float64
@@ -219,7 +219,7 @@ def test_split_follows_the_targetid_alone(tmp_path):
 
 
 def test_val_is_a_share_of_train_in_the_split_by_hash():
-    codes = assign_by_hash(np.arange(100_000), train_fraction=0.5, val_fraction=0.4)
+    codes = by_hash(np.arange(100_000), train_fraction=0.5, val_fraction=0.4)
     np.testing.assert_allclose(np.bincount(codes) / 100_000, [0.3, 0.2, 0.5], atol=0.005)  # train, val, test
 
 

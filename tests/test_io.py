@@ -352,3 +352,28 @@ def test_embeddings_without_a_modality_are_refused(tmp_path):
 def test_missing_embeddings_are_named(tmp_path):
     with pytest.raises(DataError, match=r"test.parquet`: no such file"):
         io.read_embeddings(tmp_path / "test.parquet")
+
+
+def test_splits_of_a_joint_file_come_with_their_rows(tmp_path):
+    brought = np.array([0, 1, 2, 3, 4], "u1")
+    with h5py.File(make_joint(tmp_path / "joint.h5", n_per_group=5, groups=2), "a") as file:
+        file["1/splits"] = brought
+    blocks = list(io.iter_joint(tmp_path / "joint.h5", block_rows=2))
+    assert [b.split for b in blocks if b.group == "0"] == [None] * 3
+    np.testing.assert_array_equal(np.concatenate([b.split for b in blocks if b.group == "1"]), brought)
+
+
+@pytest.mark.parametrize(
+    ("splits", "said"),
+    [
+        (np.array([0, 5], "u1"), "values below 5"),
+        (np.array([0, 1], "i8"), "uint8"),
+        (np.zeros((2, 1), "u1"), r"expected shape \(n,\)"),
+        (np.zeros(3, "u1"), "splits 3"),
+    ],
+)
+def test_splits_that_say_nothing_are_refused(tmp_path, splits, said):
+    with h5py.File(make_joint(tmp_path / "joint.h5", n_per_group=2, groups=1), "a") as file:
+        file["0/splits"] = splits
+    with pytest.raises(DataError, match=said):
+        io.check_joint(tmp_path / "joint.h5")

@@ -132,5 +132,5 @@ def test_dataset_without_images_is_checked_by_the_rest(dataset, tmp_path):
 
 
 def test_rows_are_read_across_shards(dataset):
-    rows = io.read_rows(dataset[0], np.array([1, 3, 4, 6]), ["targetid"])
+    rows = io.read_shard_rows(dataset[0], np.array([1, 3, 4, 6]), ["targetid"])
     assert rows["targetid"].tolist() == [1, 3, 4, 5]

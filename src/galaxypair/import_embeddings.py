@@ -263,7 +263,7 @@ def _place(
     elif block.split is not None:
         names = block.split
     else:
-        names = np.array(tables.SPLITS)[splits.assign_by_hash(block.targetid, **split)]
+        names = np.array(tables.SPLITS)[splits.by_hash(block.targetid, **split)]
     keep = (frame["reason"] == "").to_numpy()
     return frame.assign(
         group="",

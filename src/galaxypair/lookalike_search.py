@@ -97,7 +97,7 @@ def _compare(job: _Job) -> np.ndarray:
     )
     likely = similarity > lookalikes.MIN_SIMILARITY
     needed = np.unique(np.concatenate([job.queries, row[likely]]))
-    images = io.read_rows(job.manifest, needed, ["image"])["image"]
+    images = io.read_shard_rows(job.manifest, needed, ["image"])["image"]
     noise = job.noise[needed]
     stretched = lookalikes.stretch(images, noise, job.typical)
     found: dict[tuple[int, int], float] = {}

@@ -267,7 +267,7 @@ def _read_part(job: _Job) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
         frame = quality.judge(block, job.cuts)
         repeated = [part.duplicates.get(i, "") for i in block.index.tolist()]
         frame["reason"] = np.where(frame["reason"] == "", repeated, frame["reason"])
-        code = splits.assign(block.index, part.group_rows, block.targetid, **job.split)
+        code = splits.assign(block.index, part.group_rows, block.targetid, brought=block.split, **job.split)
         keep = (frame["reason"] == "").to_numpy()
         columns = _shard_columns(block, frame, code, keep, job.cuts)
         n = int(keep.sum())

@@ -19,6 +19,15 @@ JOINT_DATASETS = {  # name: (shape of one row, dtype)
     "targetids": ((), "i8"),  # DESI TARGETID
 }
 # A row whose image (or spectrum) is NaN throughout has none: only `ingest` writes such rows.
+# Optional further dataset of a group, by sources whose galaxies have a split of their own or must not
+# be split by their order: u1, positions in these. The first three are SPLITS and stand as they are.
+JOINT_SPLITS = (
+    "train",
+    "val",
+    "test",
+    "train_or_val",  # train of a source without validation split: val is drawn from it
+    "any",  # no split: all three are drawn, by a hash of TARGETID
+)
 
 # --- PROVABGS (astropy table in HDF5) -----------------------------------------------------------
 PROVABGS_GROUP = "__astropy_table__"
@@ -105,6 +114,15 @@ REASONS = (
     "target_outside_image",
     "target_not_in_file",
     "units_unknown",
+    # hub
+    "targetid_missing",
+    "image_wrong_shape",
+    "spectrum_wrong_shape",
+    # mmu
+    "no_image_match",
+    "no_spectrum_match",
+    "z_warning",
+    "wavelength_grid_differs",
 )
 SPLITS = ("train", "val", "test")
 LEDGER_IN_PROPERTIES = ("split", "z", "matched")  # columns of properties.parquet not from the catalogue

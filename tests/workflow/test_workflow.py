@@ -72,7 +72,10 @@ def test_profile_names_rules_that_exist(snakemake):
     [
         ("train={epocs: 3}", "unknown key `epocs` in `train`; did you mean `epochs`?"),
         ("epochs=3", "unknown key `epochs`; did you mean `train.epochs`?"),
-        ("source=sky", "`source` is 'sky'; choose one of: simulate, ingest, download, subset, embeddings."),
+        (
+            "source=sky",
+            "`source` is 'sky'; choose one of: simulate, ingest, download, subset, hub, mmu, embeddings.",
+        ),
         ("umap={n_neighbors: few}", "`umap.n_neighbors` is 'few', expected a whole number."),
     ],
 )

@@ -121,7 +121,8 @@ def spaces():
 def catalogue():
     """The catalogue of properties; without one only redshifts are predicted."""
     entry = published_file("provabgs")
-    if imports_embeddings() and entry["path"] is None and entry["url"] is None:
+    makes_its_own = config["source"] in ("simulate", "ingest", "mmu")
+    if not makes_its_own and entry["path"] is None and entry["url"] is None:
         return []
     return "results/{run}/survey/provabgs.hdf5"
 
@@ -133,7 +134,9 @@ def settings_of(*sections):
 
 def leak_check():
     """The table of galaxies on both sides of a split, where there are shards and splits to compare."""
-    return [] if predicts() or imports_embeddings() else "results/{run}/dataset/leaks.csv"
+    return (
+        [] if predicts() or imports_embeddings() else "results/{run}/dataset/leaks.csv"
+    )
 
 
 def targets():

@@ -2,7 +2,7 @@ rule leaks:
     input:
         manifest="results/{run}/dataset/manifest.json",
         ledger="results/{run}/dataset/ledger.parquet",
-        provabgs="results/{run}/survey/provabgs.hdf5",
+        provabgs=catalogue(),
         code=code("leaks", "lookalike_search", "lookalikes"),
     output:
         table="results/{run}/dataset/leaks.csv",

@@ -1,10 +1,10 @@
 rule preprocess:
     input:
         joint="results/{run}/survey/joint.h5",
-        provabgs="results/{run}/survey/provabgs.hdf5",
+        provabgs=catalogue(),
         catalogue=(
             "results/{run}/survey/catalogue.parquet"
-            if config["source"] == "ingest"
+            if config["source"] in ("ingest", "hub", "mmu")
             else []
         ),
         modules=code("duplicates", "ledger", "preprocess", "quality", "splits"),

@@ -13,11 +13,11 @@ from galaxypair import leaks as core
 
 
 def leaks(
-    manifest: Path, ledger: Path, provabgs: Path, table: Path, pairs: Path,
+    manifest: Path, ledger: Path, provabgs: Path | None, table: Path, pairs: Path,
     settings: dict, match_radius_arcsec: float, threads: int = 1,
 ) -> None:  # fmt: skip
     search = core.Search(**settings)
-    sky = io.read_provabgs(provabgs, needed=("TARGETID", "RA", "DEC"))
+    sky = io.read_positions(provabgs)
     found, galaxies = core.find_pairs(
         io.read_manifest(manifest), sky, search, match_radius_arcsec, threads=threads, folder=table.parent
     )

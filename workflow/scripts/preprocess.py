@@ -13,14 +13,12 @@ from galaxypair.quality import Cuts
 
 
 def preprocess(
-    *, joint: Path, provabgs: Path, catalogue: Path | None, modules: list[Path],
+    *, joint: Path, provabgs: Path | None, catalogue: Path | None, modules: list[Path],
     manifest: Path, ledger: Path, cuts: dict, split: dict, threads: int = 1,
 ) -> None:  # fmt: skip
     limits = Cuts(**cuts)
-    sky = io.read_provabgs(provabgs, needed=("TARGETID", "RA", "DEC"))
-    places = splits.position_groups(
-        sky["targetid"].to_numpy(), sky["ra"].to_numpy(), sky["dec"].to_numpy(), limits.match_radius_arcsec
-    )
+    sky = io.read_positions(provabgs)
+    places = splits.position_groups(*(sky[c].to_numpy() for c in sky), limits.match_radius_arcsec)
     frame, contents = core.build_dataset(
         joint, manifest.parent, limits, split, places, processes=threads, code=modules
     )

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from galaxypair import tables
+from galaxypair import io
 from galaxypair.errors import DataError
 from galaxypair.ingest.catalogue import find_file
 from galaxypair.ingest.cutouts import read_cutout, to_stamp
@@ -133,7 +133,7 @@ def write_survey(
     """
     frame = catalogue.copy()
     frame["kept"], frame["image_approximate"], frame["notes"] = False, False, ""
-    node = _create_group(file, len(frame))
+    node = io.create_joint_group(file, GROUP, len(frame), growing=True)
     progress, kept = Progress(len(frame)), 0
     for row in catalogue.itertuples():
         progress.update(1)
@@ -159,15 +159,6 @@ def write_survey(
         data.resize(kept, axis=0)
     _report(frame, kept)
     return frame
-
-
-def _create_group(file: h5py.File, rows: int) -> h5py.Group:
-    """Make the group one galaxy per chunk, to be cut to the galaxies that turn out usable."""
-    node = file.create_group(GROUP)
-    for name, (shape, dtype) in tables.JOINT_DATASETS.items():
-        chunk = (1, *shape) if shape else (min(rows, 1024),)
-        node.create_dataset(name, (rows, *shape), dtype, maxshape=(rows, *shape), chunks=chunk)
-    return node
 
 
 def _details(galaxy: Galaxy) -> str:

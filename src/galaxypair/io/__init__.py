@@ -25,13 +25,14 @@ from galaxypair.io.npz import NpzFile
 from galaxypair.io.provabgs import (
     iter_provabgs_rows,
     provabgs_table,
+    read_positions,
     read_provabgs,
     read_provabgs_rows,
     write_posteriors,
     write_provabgs,
     write_provabgs_blocks,
 )
-from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, read_rows
+from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, read_rows, read_shard_rows
 
 __all__ = [
     "ColumnFile",
@@ -61,9 +62,11 @@ __all__ = [
     "read_joint_rows",
     "read_manifest",
     "read_mmu_provabgs",
+    "read_positions",
     "read_provabgs",
     "read_provabgs_rows",
     "read_rows",
+    "read_shard_rows",
     "read_table",
     "unit",
     "write_arrays",

@@ -12,6 +12,8 @@ from galaxypair import tables
 from galaxypair.errors import DataError
 from galaxypair.io.files import open_hdf5
 
+SPLITS = "splits"  # the optional dataset of a group, see `tables.JOINT_SPLITS`
+
 
 @dataclass(frozen=True)
 class JointBlock:
@@ -26,6 +28,8 @@ class JointBlock:
     spectra : ndarray of shape (n, 7781), float32 [1e-17 erg / s / cm2 / Angstrom]
     z : ndarray of shape (n,), float32
     targetid : ndarray of shape (n,), int64
+    split : ndarray of shape (n,), uint8, or None
+        Positions in `tables.JOINT_SPLITS`; None where the file has no such dataset.
     """
 
     group: str
@@ -34,6 +38,7 @@ class JointBlock:
     spectra: np.ndarray
     z: np.ndarray
     targetid: np.ndarray
+    split: np.ndarray | None = None
 
     def pieces(self, rows: int) -> Iterator["JointBlock"]:
         """Cut the block into smaller ones, without copying.
@@ -46,9 +51,10 @@ class JointBlock:
         ------
         JointBlock
         """
-        columns = (self.index, self.images, self.spectra, self.z, self.targetid)
+        columns = (self.index, self.images, self.spectra, self.z, self.targetid, self.split)
         for start in range(0, len(self.index), rows):
-            yield JointBlock(self.group, *(values[start : start + rows] for values in columns))
+            part = slice(start, start + rows)
+            yield JointBlock(self.group, *(None if v is None else v[part] for v in columns))
 
 
 def check_joint(path: Path) -> dict[str, int]:
@@ -127,6 +133,8 @@ def _check_group(file_name: Path | str, group: str, node: h5py.Group) -> int:
                 "Not the joint layout: write it as `tables.JOINT_DATASETS` says."
             )
         rows[name] = len(data)
+    if SPLITS in node:
+        rows[SPLITS] = _check_splits(where, node[SPLITS])
     if len(set(rows.values())) > 1:
         counts = ", ".join(f"{name} {n}" for name, n in rows.items())
         raise DataError(
@@ -134,6 +142,16 @@ def _check_group(file_name: Path | str, group: str, node: h5py.Group) -> int:
             "The file is damaged: fetch or make it again."
         )
     return rows["targetids"]
+
+
+def _check_splits(where: str, data: h5py.Dataset) -> int:
+    if data.ndim != 1 or data.dtype != np.uint8 or (data[:] >= len(tables.JOINT_SPLITS)).any():
+        raise DataError(
+            f"{where}, dataset `{SPLITS}`: expected shape (n,), uint8 and values below "
+            f"{len(tables.JOINT_SPLITS)}, found {data.shape}, {data.dtype}. Remove it, or write it as "
+            "`tables.JOINT_SPLITS` says."
+        )
+    return len(data)
 
 
 def joint_chunk_rows(path: Path, group: str) -> int:
@@ -196,10 +214,8 @@ def read_joint_rows(path: Path, group: str, index: np.ndarray) -> JointBlock:
         If a row cannot be read.
     """
     with open_hdf5(path) as file, _named(path, group, index[0]):
-        rows = [{name: file[group][name][i] for name in tables.JOINT_DATASETS} for i in index.tolist()]
-    return _block(
-        group, index, {name: np.stack([row[name] for row in rows]) for name in tables.JOINT_DATASETS}
-    )
+        read = {name: np.stack([file[group][name][i] for i in index.tolist()]) for name in _read(file[group])}
+    return _block(group, index, read)
 
 
 def iter_joint(path: Path, block_rows: int = 64) -> Iterator[JointBlock]:
@@ -251,7 +267,7 @@ def iter_joint_rows(
         for first in range(start, stop, block_rows):
             rows = slice(first, min(first + block_rows, stop))
             with _named(path, group, first):
-                data = {name: file[group][name][rows] for name in tables.JOINT_DATASETS}
+                data = {name: file[group][name][rows] for name in _read(file[group])}
             yield _block(group, np.arange(rows.start, rows.stop), data)
 
 
@@ -266,6 +282,10 @@ def _named(path: Path, group: str, first: int) -> Iterator[None]:
         ) from err
 
 
+def _read(node: h5py.Group) -> list[str]:
+    return [*tables.JOINT_DATASETS, *([SPLITS] if SPLITS in node else [])]
+
+
 def _block(group: str, index: np.ndarray, data: dict[str, np.ndarray]) -> JointBlock:
     return JointBlock(
         group,
@@ -274,11 +294,14 @@ def _block(group: str, index: np.ndarray, data: dict[str, np.ndarray]) -> JointB
         data["spectra"].reshape(len(index), -1).astype(np.float32, copy=False),
         data["redshifts"].astype(np.float32, copy=False),
         data["targetids"].astype(np.int64, copy=False),
+        data.get(SPLITS),
     )
 
 
-def create_joint_group(file: h5py.File, group: str, rows: int) -> h5py.Group:
-    """Allocate one group of a joint file: contiguous, uncompressed, to be filled by slices.
+def create_joint_group(
+    file: h5py.File, group: str, rows: int, *, growing: bool = False, splits: bool = False
+) -> h5py.Group:
+    """Allocate one group of a joint file, to be filled by slices.
 
     Parameters
     ----------
@@ -286,6 +309,11 @@ def create_joint_group(file: h5py.File, group: str, rows: int) -> h5py.Group:
         Open for writing.
     group : str
     rows : int
+    growing : bool, default=False
+        One galaxy per chunk, so that the group can be resized, for sources that learn only on the
+        way how many rows they have; else contiguous. Uncompressed either way.
+    splits : bool, default=False
+        Add the optional dataset `splits` (see `tables.JOINT_SPLITS`).
 
     Returns
     -------
@@ -293,6 +321,8 @@ def create_joint_group(file: h5py.File, group: str, rows: int) -> h5py.Group:
         With the datasets of `tables.JOINT_DATASETS`.
     """
     node = file.create_group(group)
-    for name, (shape, dtype) in tables.JOINT_DATASETS.items():
-        node.create_dataset(name, (rows, *shape), dtype)
+    datasets = tables.JOINT_DATASETS | ({SPLITS: ((), "u1")} if splits else {})
+    for name, (shape, dtype) in datasets.items():
+        chunks = {"maxshape": (None, *shape), "chunks": (1, *shape) if shape else (1024,)} if growing else {}
+        node.create_dataset(name, (rows, *shape), dtype, **chunks)
     return node

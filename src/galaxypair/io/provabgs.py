@@ -144,6 +144,29 @@ def read_provabgs(
     return _without_false_positions(pd.DataFrame(known).rename(columns=_our_name))
 
 
+def read_positions(path: Path | None) -> pd.DataFrame:
+    """Read where the targets of a PROVABGS file lie on the sky.
+
+    Parameters
+    ----------
+    path : Path or None
+        None: no position is known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        targetid, ra and dec [deg], NaN where they are unknown.
+
+    Raises
+    ------
+    DataError
+        If the file is not a PROVABGS file.
+    """
+    if path is None:
+        return pd.DataFrame({"targetid": np.empty(0, np.int64), "ra": np.empty(0), "dec": np.empty(0)})
+    return read_provabgs(path, needed=("TARGETID", "RA", "DEC"))[["targetid", "ra", "dec"]]
+
+
 def iter_provabgs_rows(
     path: Path, columns: Sequence[str], rows: np.ndarray, block_rows: int = 1024
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:

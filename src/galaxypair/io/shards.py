@@ -169,7 +169,7 @@ def read_galaxies(manifest: dict, targetid: np.ndarray, columns: Sequence[str]) 
     return found
 
 
-def read_rows(manifest: dict, rows: np.ndarray, columns: Sequence[str]) -> dict[str, np.ndarray]:
+def read_shard_rows(manifest: dict, rows: np.ndarray, columns: Sequence[str]) -> dict[str, np.ndarray]:
     """Read some rows of the dataset; only they are read.
 
     Parameters

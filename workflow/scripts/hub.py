@@ -1,0 +1,25 @@
+"""Bring a data set of the Hugging Face hub into the layout of the published files.
+
+Streams it, so that nothing but the result is stored; writes one verdict per galaxy.
+"""
+
+from stage import stage
+
+from pathlib import Path
+
+import h5py
+
+from galaxypair import io
+from galaxypair.hub import write_survey
+from galaxypair.io.hub import open_dataset
+
+
+def hub(joint: Path, catalogue: Path, settings: dict) -> None:
+    splits = open_dataset(settings["dataset"], settings["revision"])
+    with io.atomic_path(joint) as part, h5py.File(part, "w") as file:
+        verdicts = write_survey(settings["dataset"], splits, file, max_galaxies=settings["max_galaxies"])
+    io.write_table(verdicts, catalogue)
+
+
+if __name__ == "__main__":
+    stage(hub)
