@@ -148,6 +148,25 @@ def test_failing_connection_is_tried_again(tmp_path, survey, caplog, trouble, af
     assert "trying again in" in caplog.text
 
 
+def test_failures_between_blocks_that_come_do_not_add_up(tmp_path, survey, monkeypatch):
+    real, calls = subset._read, itertools.count()
+
+    def read(file: h5py.File, block: subset.Block) -> dict[str, np.ndarray]:
+        if next(calls) % 2 == 0:
+            raise ConnectionError("gone")
+        return real(file, block)
+
+    monkeypatch.setattr(subset, "_read", read)
+    monkeypatch.setattr(subset, "ATTEMPTS", 2)
+    subset.fetch_subset(str(survey), tmp_path / "joint.h5", **CHOICE)
+    assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
+
+
+def test_answer_shorter_than_asked_for_is_no_data(survey):
+    with serve(survey, short=1) as served, pytest.raises(ConnectionError, match="bytes 0-99, got 50 of"):
+        remote._Curl(served.url).get(0, 100)
+
+
 def test_dead_connection_ends_with_what_to_do_and_the_next_job_goes_on(tmp_path, survey):
     with serve(survey, after_bytes=3_000_000, cuts=10**6) as served:
         with pytest.raises(DataError, match=r"failed 6 times in a row .*Run the same command again"):
