@@ -22,7 +22,7 @@ class Served:
     path: Path
     url: str = ""
     ranges: bool = True
-    head: bool = True
+    status: int = 0  # of every answer, if not 0
     etag: str = '"1"'
     cuts: int = 0
     short: int = 0
@@ -45,12 +45,6 @@ def serve(path: Path, **settings: object) -> Iterator[Served]:
 
         def log_message(self, *_: object) -> None:
             pass
-
-        def do_HEAD(self) -> None:
-            if served.head:
-                self._headers(200, served.path.stat().st_size)
-            else:
-                self._headers(405, 0)
 
         def do_GET(self) -> None:
             _answer(self, served)
@@ -85,8 +79,8 @@ def _answer(handler: BaseHTTPRequestHandler, served: Served) -> None:
     size = served.path.stat().st_size
     asked = re.fullmatch(r"bytes=(\d+)-(\d+)", handler.headers.get("Range", "")) if served.ranges else None
     start, stop = (int(asked[1]), min(int(asked[2]) + 1, size)) if asked else (0, size)
-    if _trouble(served, "busy"):
-        handler._headers(503, 0)
+    if served.status or _trouble(served, "busy"):
+        handler._headers(served.status or 503, 0)
         return
     length = stop - start
     if _trouble(served, "short"):

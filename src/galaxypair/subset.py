@@ -14,7 +14,7 @@ import numpy as np
 
 from galaxypair import io, tables
 from galaxypair.errors import DataError
-from galaxypair.io.remote import CONNECTION_ERRORS, RemoteHDF5
+from galaxypair.io.remote import RemoteHDF5
 from galaxypair.runtime import Progress, as_users_error
 
 logger = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ def _ranges(blocks: list[Block]) -> dict[str, list[list[int]]]:
 
 
 class _Patience:
-    """Wait after a failed connection, twice as long each time, and give up in the end."""
+    """Wait after a failed read, twice as long each time, and give up in the end."""
 
     def __init__(self, url: str) -> None:
         self._url, self.failures = url, 0
@@ -196,11 +196,11 @@ class _Patience:
         what = str(err) or type(err).__name__
         if self.failures == ATTEMPTS:
             raise DataError(
-                f"`{self._url}`: the connection failed {ATTEMPTS} times in a row ({what}). "
+                f"`{self._url}`: reading failed {ATTEMPTS} times in a row ({what}). "
                 "Run the same command again: it goes on after the rows that have come."
             ) from err
         wait = FIRST_WAIT_S * 2 ** (self.failures - 1)
-        logger.warning("The connection failed (%s); trying again in %.0f s.", what, wait)
+        logger.warning("Reading failed (%s); trying again in %.0f s.", what, wait)
         time.sleep(wait)
 
 
@@ -220,7 +220,7 @@ def _survey(
                     ranges = select_rows(rows, fraction, train_fraction)
                     blocks += plan_blocks(group, ranges, block_rows, chunk_rows)
             return identity, blocks
-        except CONNECTION_ERRORS as err:
+        except OSError as err:
             patience.fail(err)
 
 
@@ -240,7 +240,7 @@ def _fetch(remote: RemoteHDF5, identity: dict, waiting: list[Block], store: "_St
                     patience.failures = 0
                     done = left.pop(0)
                     progress.update(done.stop - done.start)
-        except CONNECTION_ERRORS as err:
+        except OSError as err:
             patience.fail(err)
 
 
