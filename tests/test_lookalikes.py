@@ -121,6 +121,20 @@ def write_dataset(folder, first: np.ndarray, again: np.ndarray) -> dict:
     return io.read_manifest(folder / "manifest.json")
 
 
+def pairs_of(manifest: dict, folder, max_chi2: float = 1.8) -> tuple[np.ndarray, ...]:
+    described = lookalike_search.describe_dataset(manifest, map, folder / "d.npy")
+    return lookalike_search.similar_images(
+        manifest, described, folder / "d.npy", map, neighbours=8, max_chi2=max_chi2
+    )
+
+
+@pytest.mark.parametrize(("flux", "found"), [(0.06, 0), (1.0, 1)])
+def test_faint_galaxies_are_too_much_alike_to_be_told_apart_and_make_no_pair(tmp_path, flux, found):
+    first, again = (np.stack([blob(56, 56, flux, seed)]) for seed in (1, 2))
+    a, _, _ = pairs_of(write_dataset(tmp_path, first, again), tmp_path)
+    assert len(a) == found
+
+
 @needs_grids
 def test_mock_galaxies_observed_again_are_found_and_distinct_ones_are_not_taken_for_one(
     tmp_path, monkeypatch
@@ -137,11 +151,7 @@ def test_mock_galaxies_observed_again_are_found_and_distinct_ones_are_not_taken_
         if i < n_again:
             moved = crop(add_noise(scene.copy(), rng), *rng.integers(-3, 4, 2))
             again[i] = lookalikes.orient(moved[None], rng.integers(8))[0]
-    manifest = write_dataset(tmp_path, first, again)
-    described = lookalike_search.describe_dataset(manifest, map, tmp_path / "d.npy")
-    a, b, chi2 = lookalike_search.similar_images(
-        manifest, described, tmp_path / "d.npy", map, neighbours=8, max_chi2=1.8
-    )
+    a, b, chi2 = pairs_of(write_dataset(tmp_path, first, again), tmp_path)
     assert (b - n == a).all()
     assert 0.75 * n_again < len(a) <= n_again
     assert 0.5 < np.median(chi2) < 1.6

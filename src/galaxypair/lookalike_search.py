@@ -161,6 +161,6 @@ def similar_images(
     progress, found = Progress(total, "images"), [np.zeros((0, 3))]
     for part in run(_compare, _jobs(manifest, galaxies, descriptors, neighbours, max_chi2)):
         found.append(part)
-        progress.update(_QUERY_ROWS)
+        progress.update(min(_QUERY_ROWS, total - progress.done))  # the last job of a split is a short one
     first, second, chi2 = np.concatenate(found).T
     return first.astype(np.int64), second.astype(np.int64), chi2

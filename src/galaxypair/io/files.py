@@ -126,8 +126,7 @@ def _check_self_contained(path: Path, file: h5py.File) -> None:
     if name:
         raise DataError(
             f"`{path}`: `{name}` is a link, or its values lie in another file; that is not followed. "
-            "Write the file with all data inside, e.g. by `h5repack`, or `h5py`'s `copy(..., "
-            "expand_external=True, expand_soft=True)`."
+            "Write the file again with all values inside it."
         )
 
 
