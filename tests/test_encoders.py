@@ -132,7 +132,7 @@ def test_spender_equals_the_library(spender):
 
 
 @pytest.mark.parametrize("normalise", ["none", "rest_median"])
-@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e-6, 1.0, 1e6, 1e30])
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e-6, 1.0, 1e6, 1e37])
 @torch.inference_mode()
 def test_spender_features_are_finite_whatever_the_flux(normalise, scale):
     made = SpenderEncoder(normalise)

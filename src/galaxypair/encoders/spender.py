@@ -36,7 +36,7 @@ class SpenderEncoder(Encoder):
     """
 
     n_features = CHANNELS[-1] // 2
-    rows_at_once = 16  # a spectrum takes 4 MB in the first layer alone
+    rows_at_once = 4  # 4 MB each in the first layer: on a CPU twice as fast as 32, which leave its cache
 
     def __init__(self, normalise: str = "none") -> None:
         super().__init__()
