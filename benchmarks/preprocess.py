@@ -90,7 +90,7 @@ def main() -> None:
                     (cut, folder / "joint.h5", folder / "dataset", 1),
                     (cut, folder / "joint.h5", folder / "dataset", chosen.processes),
                 ):
-                    for old in (*folder.glob("dataset/shard-*"), *folder.glob("dataset/.parts/*")):
+                    for old in (*folder.glob("dataset/shard-*"), *folder.glob("dataset/.finished/*")):
                         old.unlink()
                     # a process of its own, so that peaks are its own
                     with ProcessPoolExecutor(1, mp_context=context) as pool:

@@ -63,7 +63,7 @@ def preprocess(folder: Path) -> tuple[pd.DataFrame, int]:
     script("preprocess").preprocess(
         joint=folder / "joint.h5", provabgs=folder / "provabgs.hdf5", catalogue=None,
         manifest=out / "manifest.json", ledger=out / "ledger.parquet",
-        cuts=CONFIG["preprocess"], split=CONFIG["split"],
+        modules=[], cuts=CONFIG["preprocess"], split=CONFIG["split"],
     )  # fmt: skip
     shards = io.read_manifest(out / "manifest.json")
     ledger = io.read_table(out / "ledger.parquet")
@@ -87,7 +87,7 @@ def crossmatch(folder: Path) -> tuple[pd.DataFrame, int]:
         preprocess(folder)
     script("crossmatch").crossmatch(
         folder / "dataset/ledger.parquet", folder / "provabgs.hdf5",
-        folder / "properties.parquet", folder / "losses.csv",
+        folder / "properties.parquet", folder / "losses.csv", mmu_provabgs=None, sps="none",
     )  # fmt: skip
     found = io.read_table(folder / "properties.parquet")
     return found.assign(kept=True, reason="", detail=""), 6

@@ -26,7 +26,7 @@ from galaxypair.runtime import Progress
 logger = logging.getLogger(__name__)
 
 BLOCK_ROWS = 64  # judged at a time: 20 MB, which stay in the processor's cache in part
-PARTS = ".parts"  # folder beside the shards; what is in it vouches for finished ones
+PARTS = ".finished"  # folder beside the shards; what is in it vouches for finished ones
 
 
 @dataclass(frozen=True)

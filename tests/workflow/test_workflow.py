@@ -74,7 +74,7 @@ def test_profile_names_rules_that_exist(snakemake):
         ("epochs=3", "unknown key `epochs`; did you mean `train.epochs`?"),
         (
             "source=sky",
-            "`source` is 'sky'; choose one of: simulate, ingest, download, subset, hub, mmu, embeddings.",
+            "choose one of: simulate, ingest, download, subset, hub, mmu, embeddings.",
         ),
         ("umap={n_neighbors: few}", "`umap.n_neighbors` is 'few', expected a whole number."),
     ],

@@ -191,5 +191,5 @@ def read_shard_rows(manifest: dict, rows: np.ndarray, columns: Sequence[str]) ->
         start = ends[number] - manifest["shards"][number]["rows"]
         here = rows[(rows >= start) & (rows < ends[number])] - start
         with open_hdf5(manifest["paths"][number]) as file:
-            parts.append({c: file[c][here] for c in columns})
+            parts.append(read_rows(file, columns, here))
     return {c: np.concatenate([part[c] for part in parts]) for c in columns}
