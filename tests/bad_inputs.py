@@ -87,7 +87,7 @@ def crossmatch(folder: Path) -> tuple[pd.DataFrame, int]:
         preprocess(folder)
     script("crossmatch").crossmatch(
         folder / "dataset/ledger.parquet", folder / "provabgs.hdf5",
-        folder / "properties.parquet", folder / "losses.csv", mmu_provabgs=None, sps="none",
+        folder / "properties.parquet", folder / "losses.csv",
     )  # fmt: skip
     found = io.read_table(folder / "properties.parquet")
     return found.assign(kept=True, reason="", detail=""), 6

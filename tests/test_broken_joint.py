@@ -41,6 +41,13 @@ def test_truncated_file(joint, share):
         list(io.iter_joint(joint))
 
 
+def test_file_that_lacks_a_group_among_others(tmp_path):
+    path = make_joint(tmp_path / "joint.h5", n_per_group=1, groups=4)
+    replace(path, "2", None)
+    with pytest.raises(DataError, match=r"joint.h5`: group `2` is missing .* fetch or make it again"):
+        io.check_joint(path)
+
+
 def test_web_page_saved_under_the_name_of_the_file(joint):
     joint.write_text("<html>404 Not Found</html>")
     with pytest.raises(DataError, match="cannot be opened as HDF5"):

@@ -36,7 +36,7 @@ def test_shipped_config_passes():
         (
             "source",
             "simulation",
-            r"`source` is 'simulation'; choose one of: simulate, ingest, download, subset, hub, mmu, embeddings\.",
+            r"choose one of: simulate, ingest, download, subset, hub, mmu, embeddings\.",
         ),
         (
             "download.joint",

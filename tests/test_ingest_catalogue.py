@@ -167,5 +167,6 @@ def test_reason_must_be_one_of_the_contract():
 
 def test_every_reason_of_ingest_is_explained_in_the_guide():
     guide = (Path(__file__).parents[1] / "docs" / "own_galaxies.md").read_text(encoding="utf-8")
-    ours = tables.REASONS[tables.REASONS.index("catalogue_row_invalid") :]
+    first, after = map(tables.REASONS.index, ("catalogue_row_invalid", "targetid_missing"))
+    ours = tables.REASONS[first:after]
     assert [r for r in ours if f"`{r}`" not in guide] == []

@@ -205,3 +205,9 @@ def test_missing_rights_name_the_file():
 
 def test_other_errors_stay_what_they_are():
     assert runtime.as_users_error(ValueError("x")) is None
+
+
+def test_errors_that_lead_to_each_other_end():
+    first, second = ValueError("a"), ValueError("b")
+    first.__context__, second.__context__ = second, first
+    assert runtime.as_users_error(first) is None

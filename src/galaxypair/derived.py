@@ -113,3 +113,28 @@ def sps_properties(theta: np.ndarray, z: np.ndarray, sps: Any) -> pd.DataFrame:
         values[i, 2] = sps.avgSFR(best, zred=redshift, dt=SFR_GYR).item()
         progress.update(1)
     return pd.DataFrame(values, columns=list(tables.MMU_PROVABGS.values()))
+
+
+def from_best_fits(properties: pd.DataFrame, theta: np.ndarray) -> pd.DataFrame:
+    """Compute the derived properties of the matched galaxies.
+
+    Parameters
+    ----------
+    properties : pandas.DataFrame
+        From `crossmatch`: targetid, matched, z_hp.
+    theta : ndarray of shape (n, 13), float64
+        Best fits of the matched ones, in their order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        targetid and the columns of `sps_properties`.
+
+    Raises
+    ------
+    ConfigError
+        If the package that computes them is not installed.
+    """
+    matched = properties[properties["matched"]]
+    values = sps_properties(theta, matched["z_hp"].to_numpy(np.float64), load_sps())
+    return values.assign(targetid=matched["targetid"].to_numpy())

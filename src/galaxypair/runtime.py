@@ -170,7 +170,9 @@ def as_users_error(error: BaseException) -> GalaxypairError | None:
     GalaxypairError or None
     """
     link: BaseException | None = error
-    while link is not None:
+    seen: set[int] = set()  # chains of errors may be rings
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
         number = getattr(link, "errno", None)
         if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(link):
             return DataError(

@@ -10,7 +10,6 @@ from stage import stage
 import logging
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from galaxypair import derived, io
@@ -19,8 +18,9 @@ from galaxypair.crossmatch import matched_rows
 
 
 def crossmatch(
-    ledger: Path, provabgs: Path | None, properties: Path, losses: Path, mmu_provabgs: Path | None, sps: str
-) -> None:
+    ledger: Path, provabgs: Path | None, properties: Path, losses: Path,
+    mmu_provabgs: Path | None = None, sps: str = "none",
+) -> None:  # fmt: skip
     kept = io.read_table(ledger, columns=["targetid", "split", "z", "kept"])
     if provabgs is None:
         logging.getLogger(__name__).warning("No catalogue of properties: only redshifts are known.")
@@ -29,10 +29,8 @@ def crossmatch(
     if mmu_provabgs:
         joined = derived.attach(joined, io.read_mmu_provabgs(mmu_provabgs))
     if sps == "provabgs" and provabgs is not None:
-        matched = joined[joined["matched"]]
         theta = io.read_provabgs_rows(provabgs, "PROVABGS_THETA_BF", matched_rows(joined, catalogue))
-        values = derived.sps_properties(theta, matched["z_hp"].to_numpy(np.float64), derived.load_sps())
-        joined = derived.attach(joined, values.assign(targetid=matched["targetid"].to_numpy()))
+        joined = derived.attach(joined, derived.from_best_fits(joined, theta))
     io.write_table(joined, properties)
     io.write_table(lost, losses)
 

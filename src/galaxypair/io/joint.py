@@ -104,6 +104,12 @@ def joint_rows(name: Path | str, file: h5py.File) -> dict[str, int]:
             f"`{name}`: no groups `0`...`9` (found {', '.join(file) or 'nothing'}). "
             "Not a joint image-spectrum file."
         )
+    absent = sorted({str(i) for i in range(int(groups[-1]))} - set(groups), key=int)
+    if absent:
+        raise DataError(
+            f"`{name}`: group `{absent[0]}` is missing (found {', '.join(groups)}). "
+            "The file is incomplete: fetch or make it again."
+        )
     rows = {group: _check_group(name, group, file[group]) for group in groups}
     if not any(rows.values()):
         raise DataError(f"`{name}`: its groups hold no galaxy at all. Fetch or make the file again.")
