@@ -64,7 +64,10 @@ def test_published_pictures_embeddings_and_catalogue_become_a_report(tmp_path):
 def test_one_modality_without_catalogue_or_pictures_becomes_a_report(tmp_path):
     z = np.random.default_rng(1).uniform(0.05, 0.5, N)
     path = make_table(tmp_path / "own.parquet", np.arange(N), z)
-    settings = {"embeddings": {"path": str(path), "modalities": ["spectrum"]}}
+    settings = {
+        "embeddings": {"path": str(path), "modalities": ["spectrum"]},
+        "download": {"files": {"provabgs": {"url": None}}},
+    }
     project = make_project(tmp_path / "project", settings)
     snakemake(project)
     results = project / "results" / "tiny"
@@ -75,5 +78,5 @@ def test_one_modality_without_catalogue_or_pictures_becomes_a_report(tmp_path):
     assert "only redshifts are predicted" in html
     assert not list((results / "figures").glob("*mosaic*")) + list((results / "figures").glob("retrieval*"))
     assert not (results / "gallery").exists()
-    assert "download.provabgs" in (project / "logs" / "tiny" / "crossmatch.log").read_text()
+    assert "only redshifts are known" in (project / "logs" / "tiny" / "crossmatch.log").read_text()
     assert tables.SPACES[2] not in {p.stem.rpartition("_")[2] for p in (results / "projections").iterdir()}
