@@ -75,7 +75,7 @@ def limits(schema: dict) -> str:
     str
     """
     if "enum" in schema:
-        return ", ".join(f"`{choice}`" for choice in schema["enum"])
+        return ", ".join(f"`{str(c).lower() if isinstance(c, bool) else c}`" for c in schema["enum"])
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     names = {"null": "`null`", "boolean": "`true`, `false`", "array": "list", "string": "text"}
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}

@@ -118,10 +118,6 @@ def test_published_checkpoint_needs_no_train_split():
             published(image=DEFAULTS["model"]["image"]),
             r"`model.image.encoder` is compact, but checkpoints of layout rep hold stein_resnet50; take",
         ),
-        (
-            published(from_checkpoint=None),
-            r"`model.spectrum.encoder` is spender, whose published weights cannot",
-        ),
     ],
 )
 def test_sections_of_the_model_that_contradict_each_other_are_refused(settings, message):
@@ -172,3 +168,66 @@ def test_everything_wrong_is_reported_at_once():
 )
 def test_text_from_the_command_line_gets_its_type(path, text, value):
     assert config.typed(changed(path, text), SCHEMA) == changed(path, value)
+
+
+def trained(train=None, crop_px=None, **image):
+    settings = published(from_checkpoint=None)
+    settings["model"]["image"] |= image
+    settings["train"] |= train or {}
+    settings["preprocess"]["crop_px"] = crop_px or settings["preprocess"]["crop_px"]
+    return settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        trained(),
+        trained(frozen=False),
+        trained(head_init="published"),
+        trained({"views": 8}),
+        trained({"image_rotation_deg": 45}, crop_px=136),
+    ],
+)
+def test_published_encoders_can_be_trained_on(settings):
+    config.check(settings, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            changed("model.image.frozen", True),
+            r"`model.image.frozen` is true, but the encoder compact has no",
+        ),
+        (
+            changed("model.image.frozen", "yes"),
+            r"`model.image.frozen` is 'yes'; choose one of: auto, true, fa",
+        ),
+        (trained(head="linear", head_init="published"), r"`model.image.head` is linear; choose mlp"),
+        (changed("model.image.head_init", "published"), r"`model.image.encoder` is compact; choose stein_re"),
+        (
+            trained(head_init="published", stein_resnet50={"stretch": "raw", "output": "projection"}),
+            r"`model.image.head_init` is published: .*output: features` and `model.embedding_dim: 128`",
+        ),
+        (changed("train.views", 8), r"`train.views` is 8, but no frozen encoder has augmentations"),
+        (
+            trained({"views": 8, "image_augmentations": False, "spectrum_augmentations": False}),
+            r"`train.views` is 8, but no frozen encoder has augmentations",
+        ),
+        (trained({"image_rotation_deg": 45}), r"shards' 112; set `preprocess.crop_px` to 136 or more"),
+        (trained({"image_rotation_deg": 5}, crop_px=100), r"shards' 100; set `preprocess.crop_px` to 105"),
+        (
+            trained({"image_rotation_deg": 5, "image_augmentations": False}),
+            r"`train.image_rotation_deg` is set, but `train.image_augmentations` is false",
+        ),
+    ],
+)
+def test_sections_of_a_training_that_contradict_each_other_are_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        config.check(settings, SCHEMA)
+
+
+def test_frozen_is_a_choice_on_the_command_line_too():
+    part = SCHEMA["properties"]["model"]["properties"]["image"]
+    assert config.typed({"frozen": "true"}, part) == {"frozen": True}
+    assert config.typed({"frozen": "auto"}, part) == {"frozen": "auto"}

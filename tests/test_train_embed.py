@@ -12,7 +12,7 @@ from factories import make_dataset, make_joint
 from test_model import SETTINGS
 from test_preprocess import CUTS
 
-from galaxypair import embed, io, loaders, model, preprocess, quality, train
+from galaxypair import callbacks, embed, io, loaders, model, preprocess, quality, train
 from galaxypair.encoders.compact import CompactSpectrumEncoder
 from galaxypair.errors import ConfigError, DataError
 
@@ -21,11 +21,19 @@ TRAIN = {
     "epochs": 3,
     "batch_size": 8,
     "learning_rate": 1e-3,
+    "optimizer": "adamw",
     "weight_decay": 0.01,
+    "schedule": "one_cycle",
+    "plateau": {"factor": 0.5, "patience": 0},
+    "loss": "info_nce",
+    "learnable_scale": False,
     "accelerator": "cpu",
     "precision": "32-true",
     "image_augmentations": True,
+    "image_rotation_deg": 0,
     "spectrum_augmentations": True,
+    "views": 1,
+    "feature_dtype": "float32",
 }
 
 
@@ -54,10 +62,10 @@ def test_two_trainings_give_the_same_weights(manifest, tmp_path):
 def test_killed_training_resumes_to_the_weights_of_an_undisturbed_one(manifest, tmp_path):
     """Stop after the second epoch as a kill would, start again: same weights, same history."""
     code = (
-        "import os, signal; from pathlib import Path; from galaxypair import io, train\n"
+        "import os, signal; from pathlib import Path; from galaxypair import callbacks, io, train\n"
         "def kill(self, trainer, *_):\n"
         "    if trainer.current_epoch == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "train.History.on_train_epoch_start = kill\n"
+        "callbacks.History.on_train_epoch_start = kill\n"
         f"manifest = io.read_manifest(Path({str(manifest['paths'][0].parent / 'manifest.json')!r}))\n"
         f"train.fit(manifest, Path({str(tmp_path / 'killed')!r}), {SETTINGS!r}, {TRAIN!r}, threads=1)"
     )
@@ -130,10 +138,10 @@ def test_checkpoint_that_fails_half_way_leaves_the_older_one_whole(tmp_path, mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     path = tmp_path / "last.ckpt"
-    train.AtomicCheckpoints().save_checkpoint({"epoch": 1}, str(path))
+    callbacks.AtomicCheckpoints().save_checkpoint({"epoch": 1}, str(path))
     monkeypatch.setattr(torch, "save", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        train.AtomicCheckpoints().save_checkpoint({"epoch": 2}, str(path))
+        callbacks.AtomicCheckpoints().save_checkpoint({"epoch": 2}, str(path))
     assert torch.load(path, weights_only=True) == {"epoch": 1}
     assert list(tmp_path.iterdir()) == [path]
 

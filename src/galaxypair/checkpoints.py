@@ -154,6 +154,30 @@ def load_encoder(encoder: Encoder, name: str, path: Path) -> None:
     load_strictly(encoder, state, path)
 
 
+def load_published(made: model.PairModel, settings: dict, weights: Mapping[str, Path]) -> None:
+    """Put published weights into a model's encoders, and where asked into the image head.
+
+    Parameters
+    ----------
+    made : PairModel
+    settings : dict
+        Section `model` of the config.
+    weights : mapping of {"image", "spectrum"} to Path
+        Files of the encoders that have published weights.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or holds another network.
+    """
+    for modality, path in weights.items():
+        load_encoder(made.encoders[modality], settings[modality]["encoder"], path)
+    if settings["image"].get("head_init") == "published":
+        state = read_stein(weights["image"])
+        head = {key.removeprefix("fc."): value for key, value in state.items() if key.startswith("fc.")}
+        load_strictly(made.heads["image"], head, weights["image"])
+
+
 def import_model(path: Path, settings: dict) -> tuple[model.PairModel, dict]:
     """Read a published model as one of ours.
 

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from galaxypair.errors import ConfigError
+from galaxypair.frozen import frozen_modalities
 
 KINDS = {  # of JSON schema, in words
     "object": "a section, `{key: value, ...}`",
@@ -120,7 +121,7 @@ def _explain(error: ValidationError, root: dict) -> list[str]:
         return [_unknown(where, key, known, root) for key in error.instance if key not in known]
     name = f"`{where}`" if where else "the config"
     if error.validator == "enum":
-        choices = ", ".join(str(c) for c in error.validator_value)
+        choices = ", ".join(str(c).lower() if isinstance(c, bool) else str(c) for c in error.validator_value)
         return [f"{name} is {error.instance!r}; choose one of: {choices}."]
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
@@ -185,7 +186,8 @@ def _contradictions(config: dict) -> list[str]:
         lines.append(
             f"`model.from_run` is this run itself ({config['run']}); name another run's, or null to train."
         )
-    return lines + _model_contradictions(model)
+    lines += _model_contradictions(model)
+    return lines + _training_contradictions(config) if trains else lines
 
 
 def _trains(model: dict) -> bool:
@@ -203,13 +205,47 @@ def _model_contradictions(model: dict) -> list[str]:
             for key, value in LAYOUTS[model["checkpoint_layout"]].items()
             if found[key] != value
         ]
-    published = [key for key in ("image.encoder", "spectrum.encoder") if found[key] != "compact"]
-    return [
-        f"`model.{key}` is {found[key]}, whose published weights cannot be trained on yet; choose compact, "
-        "or name a checkpoint of a whole model in `model.from_checkpoint`."
-        for key in published
-        if _trains(model)
+    return []
+
+
+def _training_contradictions(config: dict) -> list[str]:
+    """Of a model that this run trains."""
+    model, train, shards = config["model"], config["train"], config["preprocess"]["crop_px"]
+    image, frozen = model["image"], frozen_modalities(model)
+    lines = [
+        f"`model.{modality}.frozen` is true, but the encoder compact has no weights to be kept; choose auto."
+        for modality in frozen
+        if model[modality]["encoder"] == "compact"
     ]
+    wanted = {"encoder": "stein_resnet50", "head": "mlp"}
+    if image["head_init"] == "published":
+        lines += [
+            f"`model.image.head_init` is published, but `model.image.{key}` is {image[key]}; choose {value}, "
+            "or head_init random."
+            for key, value in wanted.items()
+            if image[key] != value
+        ]
+        if model["embedding_dim"] != 128 or image["stein_resnet50"]["output"] != "features":
+            lines.append(
+                "`model.image.head_init` is published: that head leads from the features to 128 dimensions; "
+                "choose `model.image.stein_resnet50.output: features` and `model.embedding_dim: 128`."
+            )
+    if train["views"] > 1 and not any(train[f"{m}_augmentations"] for m in frozen):
+        lines.append(
+            f"`train.views` is {train['views']}, but no frozen encoder has augmentations, so that all views "
+            "would be the same; choose 1."
+        )
+    angle = train["image_rotation_deg"]
+    if angle and not train["image_augmentations"]:
+        lines.append("`train.image_rotation_deg` is set, but `train.image_augmentations` is false; set it.")
+    turned = math.radians(min(angle, 45))
+    needed = math.ceil(image["crop_px"] * (math.cos(turned) + math.sin(turned)) - 1e-9)
+    if angle and needed > shards:
+        lines.append(
+            f"`train.image_rotation_deg` of {angle} turns squares of {image['crop_px']} pixels out of the "
+            f"shards' {shards}; set `preprocess.crop_px` to {needed} or more."
+        )
+    return lines
 
 
 def _unknown(where: str, key: str, known: list[str], root: dict) -> str:

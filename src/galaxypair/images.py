@@ -1,6 +1,7 @@
 """Cutouts on their way into a model: crop, stretch, augmentations drawn for each galaxy."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from galaxypair import tables
@@ -131,3 +132,37 @@ def augment(images: Tensor, crop_px: int, generator: torch.Generator) -> Tensor:
         cut = cut.flip(2) if s >= 4 else cut
         out[i] = cut.rot90(s % 4, (1, 2))
     return out
+
+
+def rotate(images: Tensor, crop_px: int, reach_deg: float, generator: torch.Generator) -> Tensor:
+    """Turn each galaxy by an angle of its own, mirror it along either axis or not, then crop.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n, 3, h, w)
+    crop_px : int
+        Side of the result.
+    reach_deg : float
+        Angles are uniform up to this, either way.
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    Tensor of shape (n, 3, crop_px, crop_px)
+        Interpolated bilinearly; 0 where the turned square looks beyond the images.
+
+    Notes
+    -----
+    The augmentations of the reproduction of AstroCLIP, which draws once for a whole batch.
+    """
+    n, side = len(images), images.shape[-1]
+    angle = torch.deg2rad(reach_deg * (2 * torch.rand(n, generator=generator) - 1))
+    mirror = 1 - 2 * torch.randint(2, (2, n), generator=generator)
+    # from places in the result, -1 ... 1 over its side, to places in the image
+    cos, sin = (f(angle) * crop_px / side for f in (torch.cos, torch.sin))
+    zero = torch.zeros(n)
+    rows = [cos * mirror[0], -sin * mirror[1], zero, sin * mirror[0], cos * mirror[1], zero]
+    theta = torch.stack(rows, 1).view(n, 2, 3).to(images)
+    places = F.affine_grid(theta, [n, 3, crop_px, crop_px], align_corners=False)
+    return F.grid_sample(images, places, align_corners=False)

@@ -1,11 +1,12 @@
 """Batches from shards: shuffled over the whole survey, read on demand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from galaxypair import images, io, tables
@@ -22,6 +23,8 @@ class ShardDataset(Dataset):
     manifest : dict
         From `io.read_manifest`.
     split : {"train", "val", "test"}
+    columns : sequence of str, optional
+        Of the shards, read for each batch. Without any no file is opened, and a batch tells its rows alone.
 
     Notes
     -----
@@ -29,7 +32,8 @@ class ShardDataset(Dataset):
     rows are read about as fast as slices, and the shuffling can be uniform over the survey.
     """
 
-    def __init__(self, manifest: dict, split: str) -> None:
+    def __init__(self, manifest: dict, split: str, columns: Sequence[str] = COLUMNS) -> None:
+        self._columns = tuple(columns)
         self._paths: list[Path] = manifest["paths"]
         self._files: dict[int, h5py.File] = {}
         where = []
@@ -40,18 +44,32 @@ class ShardDataset(Dataset):
             where.append(np.column_stack([np.full(len(rows), number), rows]))
         self._where = np.concatenate(where)
 
+    @property
+    def shards(self) -> np.ndarray:
+        """Number of the shard of each galaxy, int64; galaxies of a shard stand together."""
+        return self._where[:, 0]
+
     def __len__(self) -> int:
         return len(self._where)
 
-    def __getitems__(self, indices: list[int]) -> dict[str, torch.Tensor]:
-        """Read a batch: `image` (n, 3, h, w), `spectrum` (n, 7781) and `z` (n,), float32."""
+    def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Read a batch: `row` (n,), the galaxies' places in the dataset, and the columns.
+
+        `image` is (n, 3, h, w), `spectrum` (n, 7781), `z` (n,), all float32.
+        """
         # in the order of the file, shard by shard; the order within a batch does not matter
-        where = self._where[np.sort(indices)]
+        rows = np.sort(indices)
+        batch = {"row": torch.from_numpy(rows)}
+        if not self._columns:
+            return batch
+        where = self._where[rows]
         parts = [
             self._read(number, where[where[:, 0] == number, 1]) for number in np.unique(where[:, 0]).tolist()
         ]
-        batch = {c: torch.from_numpy(np.concatenate([p[c] for p in parts])) for c in COLUMNS}
-        return {**batch, "image": images.to_channels_first(batch["image"])}
+        batch |= {c: torch.from_numpy(np.concatenate([p[c] for p in parts])) for c in self._columns}
+        if "image" in batch:
+            batch["image"] = images.to_channels_first(batch["image"])
+        return batch
 
     def _read(self, number: int, rows: np.ndarray) -> dict[str, np.ndarray]:
         # opened on first use, so that each worker process has files of its own
@@ -59,7 +77,7 @@ class ShardDataset(Dataset):
             if len(self._files) >= OPEN_FILES:
                 self._files.pop(next(iter(self._files))).close()  # the one opened first
             self._files[number] = io.open_hdf5(self._paths[number])
-        return io.read_rows(self._files[number], COLUMNS, rows)
+        return io.read_rows(self._files[number], self._columns, rows)
 
 
 class EpochSampler(Sampler[int]):
@@ -124,7 +142,7 @@ def loader(
     Returns
     -------
     DataLoader
-        Of dicts with `image` (n, 3, h, w), `spectrum` (n, 7781) and `z` (n,), float32.
+        Of dicts as the dataset reads them.
     """
     return DataLoader(
         dataset,
@@ -137,5 +155,5 @@ def loader(
     )
 
 
-def _as_it_is(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return batch

@@ -1,6 +1,7 @@
 """Two towers, an encoder and a projection head each, that meet in one embedding space."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -8,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from galaxypair import heads, io
+from galaxypair import heads, io, tables
 from galaxypair.encoders.base import Encoder, misfit
 from galaxypair.encoders.compact import CompactImageEncoder, CompactSpectrumEncoder
 from galaxypair.encoders.resnet import SteinResNet50
@@ -42,6 +43,26 @@ class PairModel(nn.Module):
         self.embedding_dim = embedding_dim
         self.encoders = nn.ModuleDict({"image": image_encoder, "spectrum": spectrum_encoder})
         self.heads = nn.ModuleDict({"image": image_head, "spectrum": spectrum_head})
+        self._frozen: tuple[str, ...] = ()
+
+    def freeze(self, modalities: Iterable[str]) -> None:
+        """Keep encoders as they are, whatever a training does: weights, BatchNorm statistics, no dropout.
+
+        Parameters
+        ----------
+        modalities : iterable of {"image", "spectrum"}
+        """
+        self._frozen = tuple(modalities)
+        for modality in self._frozen:
+            self.encoders[modality].requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "PairModel":
+        """Set the mode of all but the frozen encoders, which stay in evaluation mode."""
+        super().train(mode)
+        for modality in self._frozen:
+            self.encoders[modality].eval()
+        return self
 
     def embed(self, modality: str, raw: Tensor, z: Tensor | None = None) -> Tensor:
         """Compute raw (not normalised) embeddings.
@@ -72,17 +93,32 @@ def build(settings: dict) -> PairModel:
     -------
     PairModel
     """
-    image, spectrum, dim = settings["image"], settings["spectrum"], settings["embedding_dim"]
-    image_options, spectrum_options = (part[part["encoder"]] for part in (image, spectrum))
-    encoders = (
-        IMAGE_ENCODERS[image["encoder"]](crop_px=image["crop_px"], **image_options),
-        SPECTRUM_ENCODERS[spectrum["encoder"]](**spectrum_options),
-    )
+    parts, dim = [settings[modality] for modality in tables.MODALITIES], settings["embedding_dim"]
+    encoders = [build_encoder(m, part) for m, part in zip(tables.MODALITIES, parts, strict=True)]
     made_heads = (
         heads.HEADS[part["head"]](encoder.n_features, dim, **settings.get(part["head"], {}))
-        for part, encoder in zip((image, spectrum), encoders, strict=True)
+        for part, encoder in zip(parts, encoders, strict=True)
     )
     return PairModel(*encoders, *made_heads, dim)
+
+
+def build_encoder(modality: str, settings: dict) -> Encoder:
+    """Make an untrained encoder.
+
+    Parameters
+    ----------
+    modality : {"image", "spectrum"}
+    settings : dict
+        Section `model.image` or `model.spectrum` of the config.
+
+    Returns
+    -------
+    Encoder
+    """
+    name = settings["encoder"]
+    if modality == "image":
+        return IMAGE_ENCODERS[name](crop_px=settings["crop_px"], **settings[name])
+    return SPECTRUM_ENCODERS[name](**settings[name])
 
 
 def save(model: PairModel, weights: Path) -> None:
@@ -140,7 +176,7 @@ def load(folder: Path) -> PairModel:
 
 
 def n_parameters(model: nn.Module) -> int:
-    """Count trainable numbers.
+    """Count the parameters, those of frozen encoders too.
 
     Parameters
     ----------
@@ -150,7 +186,7 @@ def n_parameters(model: nn.Module) -> int:
     -------
     int
     """
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return sum(p.numel() for p in model.parameters())
 
 
 def device_of(model: nn.Module) -> torch.device:

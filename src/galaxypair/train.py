@@ -5,154 +5,24 @@ import hashlib
 import json
 import logging
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import lightning
-import numpy as np
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch import Tensor
 from torch.utils.data import DataLoader
 
-from galaxypair import images, io, loaders, losses, model, spectra, tables
+from galaxypair import __version__, checkpoints, features, loaders, model, tables
+from galaxypair.callbacks import AtomicCheckpoints, History
+from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError, DataError
-from galaxypair.runtime import Progress
+from galaxypair.frozen import frozen_modalities
 
 logger = logging.getLogger(__name__)
-
-
-class ContrastiveTask(lightning.LightningModule):
-    """One training: model, loss, augmentations and optimiser.
-
-    Parameters
-    ----------
-    model_settings, settings : dict
-        Sections `model` and `train` of the config.
-    steps_per_epoch : int
-    """
-
-    def __init__(self, model_settings: dict, settings: dict, steps_per_epoch: int) -> None:
-        super().__init__()
-        self.settings = settings
-        self.crop_px = model_settings["image"]["crop_px"]
-        self.logit_scale = model_settings["logit_scale"]
-        self.total_steps = settings["epochs"] * steps_per_epoch
-        self.model = model.build(model_settings)
-
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Augment each galaxy by its own draw, embed and compare."""
-        # tied to the step, so that a resumed training equals an undisturbed one; the global
-        # generator serves dropout
-        step_seed = self.settings["seed"] * 1_000_003 + self.global_step
-        torch.manual_seed(step_seed)
-        generator = torch.Generator().manual_seed(step_seed)
-        image, spectrum = batch["image"], batch["spectrum"]
-        if self.settings["image_augmentations"]:
-            image = images.augment(image, self.crop_px, generator)
-        if self.settings["spectrum_augmentations"]:
-            spectrum = spectra.augment(spectrum, generator)
-        loss = self._loss(image, spectrum, batch["z"])
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(image))
-        return loss
-
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Measure the loss without augmentations."""
-        loss = self._loss(batch["image"], batch["spectrum"], batch["z"])
-        self.log("val_loss", loss, on_epoch=True, batch_size=len(batch["image"]))
-
-    def _loss(self, image: Tensor, spectrum: Tensor, z: Tensor) -> Tensor:
-        embedded = self.model.embed("image", image, z), self.model.embed("spectrum", spectrum, z)
-        return losses.info_nce(*embedded, self.logit_scale)
-
-    def configure_optimizers(self) -> dict:
-        """AdamW with a one-cycle schedule over all steps."""
-        optimiser = torch.optim.AdamW(
-            self.model.parameters(),
-            self.settings["learning_rate"],
-            weight_decay=self.settings["weight_decay"],
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, self.settings["learning_rate"], total_steps=self.total_steps
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class AtomicCheckpoints(TorchCheckpointIO):
-    """Write checkpoints beside their final name: a kill or a full disk leaves the older one whole.
-
-    Notes
-    -----
-    Lightning writes to the system's temporary folder first, and from there to another disk it copies.
-    """
-
-    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
-        """Save a checkpoint."""
-        with io.atomic_path(Path(path)) as part:
-            torch.save(checkpoint, part)
-
-
-class History(Callback):
-    """One row per epoch, kept in the checkpoint and as CSV; lines with rate and time left.
-
-    Parameters
-    ----------
-    batch_size, val_batch : int
-        Galaxies contrasted with each other in training and in validation.
-    """
-
-    def __init__(self, batch_size: int, val_batch: int) -> None:
-        self.rows: list[dict[str, float]] = []
-        self._batch_size, self._val_batch = batch_size, val_batch
-        self._progress: Progress | None = None
-
-    def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Start the clock."""
-        left = (trainer.max_epochs - trainer.current_epoch) * trainer.num_training_batches
-        self._progress = Progress(left * self._batch_size)
-
-    def on_train_batch_end(self, *_: object) -> None:
-        """Count galaxies."""
-        self._progress.update(self._batch_size)
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Note the epoch; stop if there is nothing left to train."""
-        metrics = trainer.callback_metrics
-        row = {
-            "epoch": trainer.current_epoch + 1,
-            "train_loss": float(metrics["train_loss"]),
-            "val_loss": float(metrics["val_loss"]),
-            "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
-            "chance_loss": float(np.log(self._batch_size)),
-            "chance_val_loss": float(np.log(self._val_batch)),
-        }
-        self.rows.append(row)
-        if not np.isfinite([row["train_loss"], row["val_loss"]]).all():
-            raise ConfigError(
-                f"The loss is no longer a number after epoch {row['epoch']} ({row['train_loss']} train, "
-                f"{row['val_loss']} validation): the training diverged. Lower `train.learning_rate`."
-            )
-        logger.info(
-            "epoch %d of %d: loss %.3f train (chance %.3f), %.3f val (chance %.3f)",
-            row["epoch"],
-            trainer.max_epochs,
-            row["train_loss"],
-            row["chance_loss"],
-            row["val_loss"],
-            row["chance_val_loss"],
-        )
-
-    def state_dict(self) -> dict:
-        """Save the rows with the checkpoint."""
-        return {"rows": self.rows}
-
-    def load_state_dict(self, state_dict: dict) -> None:
-        """Take the rows back."""
-        self.rows = list(state_dict["rows"])
 
 
 def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list[Path]) -> str:
@@ -164,7 +34,7 @@ def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list
     fingerprint : str
         Of the dataset, from its manifest.
     code : list of Path
-        Modules that define model and training.
+        Modules that define model and training, and published weights that it starts from.
 
     Returns
     -------
@@ -175,7 +45,8 @@ def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps([model_settings, shaping, fingerprint], sort_keys=True).encode())
     for path in code:
-        digest.update(path.read_bytes())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
     return digest.hexdigest()
 
 
@@ -205,7 +76,14 @@ def only_writer(folder: Path) -> Iterator[None]:
 
 
 def fit(
-    manifest: dict, folder: Path, model_settings: dict, settings: dict, *, threads: int
+    manifest: dict,
+    folder: Path,
+    model_settings: dict,
+    settings: dict,
+    *,
+    threads: int,
+    weights: Mapping[str, Path] | None = None,
+    cached: Mapping[str, Path] | None = None,
 ) -> tuple[model.PairModel, pd.DataFrame]:
     """Train, or go on training; give the epoch with the lowest validation loss.
 
@@ -219,6 +97,10 @@ def fit(
         Sections `model` and `train` of the config.
     threads : int
         CPU threads.
+    weights : mapping of {"image", "spectrum"} to Path, optional
+        Published weights of the encoders that have such.
+    cached : mapping of {"train", "val"} to Path, optional
+        From `features.build`: features of the frozen encoders, which else run in every step.
 
     Returns
     -------
@@ -236,20 +118,24 @@ def fit(
     accelerator = choose_accelerator(settings["accelerator"])
     torch.set_num_threads(threads)
     lightning.seed_everything(settings["seed"], verbose=False)
+    stored = {split: features.read(path, manifest, split) for split, path in (cached or {}).items()}
+    columns = [m for m in tables.MODALITIES if m not in stored.get("train", {})]
     train_loader, val_loader = _make_loaders(
-        manifest, settings, workers=min(threads, 4) if accelerator == "gpu" else 0
+        manifest,
+        settings,
+        [*columns, "z"] if columns else [],
+        workers=min(threads, 4) if accelerator == "gpu" and columns else 0,
     )
-    task = ContrastiveTask(model_settings, settings, len(train_loader))
-    history = History(train_loader.batch_size, val_loader.batch_size)
-    checkpoints = ModelCheckpoint(
-        folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False
-    )
+    task = ContrastiveTask(model_settings, settings, len(train_loader), stored)
+    checkpoints.load_published(task.model, model_settings, weights or {})
+    history = History(settings["loss"], train_loader.batch_size, val_loader.batch_size)
+    saved = ModelCheckpoint(folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False)
     trainer = lightning.Trainer(
         accelerator=accelerator,
         devices=1,
         precision=settings["precision"],
         max_epochs=settings["epochs"],
-        callbacks=[history, checkpoints],
+        callbacks=[history, saved],
         plugins=[AtomicCheckpoints()],
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
         log_every_n_steps=1,
@@ -259,12 +145,15 @@ def fit(
     )
     trainer.fit(task, train_loader, val_loader, ckpt_path=_resume_point(folder), weights_only=True)
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
+    task.on_load_checkpoint(best)
     task.load_state_dict(best["state_dict"])
     return task.model.eval(), pd.DataFrame(history.rows, columns=list(tables.HISTORY_COLUMNS))
 
 
-def _make_loaders(manifest: dict, settings: dict, *, workers: int) -> tuple[DataLoader, DataLoader]:
-    train, val = (loaders.ShardDataset(manifest, split) for split in ("train", "val"))
+def _make_loaders(
+    manifest: dict, settings: dict, columns: list[str], *, workers: int
+) -> tuple[DataLoader, DataLoader]:
+    train, val = (loaders.ShardDataset(manifest, split, columns) for split in ("train", "val"))
     batch_size, seed = settings["batch_size"], settings["seed"]
     _check_sizes(len(train), len(val), batch_size)
     order, val_order = loaders.EpochSampler(len(train), seed), loaders.fixed_order(len(val), seed)
@@ -331,6 +220,32 @@ def _check_sizes(n_train: int, n_val: int, batch_size: int) -> None:
         )
 
 
+def describe(made: model.PairModel, model_settings: dict, settings: dict, dataset: dict) -> dict:
+    """Tell what `config.json` says about a trained model.
+
+    Parameters
+    ----------
+    made : PairModel
+        From `fit`.
+    model_settings, settings : dict
+        Sections `model` and `train` of the config.
+    dataset : dict
+        From `io.read_manifest`.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "model": model_settings,
+        "train": settings,
+        "dataset": {key: dataset[key] for key in ("crop_px", "splits", "fingerprint")},
+        "n_parameters": model.n_parameters(made),
+        "frozen": frozen_modalities(model_settings),
+        "versions": {"galaxypair": __version__, "torch": torch.__version__},
+    }
+
+
 def card(config: dict, history: pd.DataFrame) -> str:
     """Write the model card.
 
@@ -352,12 +267,15 @@ def card(config: dict, history: pd.DataFrame) -> str:
         if source == "simulate"
         else ""
     )
+    frozen = ", ".join(f"{m} ({config['model'][m]['encoder']})" for m in config["frozen"])
+    kept = f"- Frozen, with published weights: the encoder of {frozen}\n" if frozen else ""
+    loss = {"info_nce": "symmetric InfoNCE", "sigmoid": "the sigmoid loss"}[config["train"]["loss"]]
     sizes = ", ".join(f"{n:,} {split}" for split, n in config["dataset"]["splits"].items())
     return (
         f"# Image-spectrum model of run `{config['run']}`\n\n{warning}"
         f"Two towers ({config['n_parameters']:,} parameters) embed DESI Legacy Surveys g, r, z cutouts and "
-        f"DESI spectra in {config['model']['embedding_dim']} dimensions, trained by symmetric InfoNCE.\n\n"
-        f"- Survey: `{source}`; galaxies: {sizes}\n"
+        f"DESI spectra in {config['model']['embedding_dim']} dimensions, trained by {loss}.\n\n"
+        f"- Survey: `{source}`; galaxies: {sizes}\n{kept}"
         f"- Best epoch {int(best['epoch'])} of {len(history)}: validation loss {best['val_loss']:.3f} "
         f"(chance {best['chance_val_loss']:.3f}), seed {config['train']['seed']}\n"
         '- Input: images in nanomaggies per 0.262" pixel; spectra in 1e-17 erg / s / cm2 / Angstrom on '

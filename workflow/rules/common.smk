@@ -8,6 +8,7 @@ sys.path.insert(0, str(_ROOT / "src"))
 
 from galaxypair import config as config_check
 from galaxypair.errors import ConfigError
+from galaxypair.frozen import frozen_modalities
 from galaxypair.layouts import holds_pixels, split_files
 from snakemake.exceptions import WorkflowError
 
@@ -85,6 +86,43 @@ def model_file(name):
 def trains():
     """Whether the run trains a model, or takes another run's or a published one."""
     return not (config["model"]["from_run"] or config["model"]["from_checkpoint"])
+
+
+def weights_of(modality):
+    """The published weights of a modality's encoder, if it has such."""
+    name = config["model"][modality]["encoder"]
+    return f"results/{{run}}/weights/{name}.ckpt" if name in published_weights() else []
+
+
+def frozen_encoders():
+    """The encoders that training leaves as they are, with what shapes their features."""
+    names = frozen_modalities(config["model"])
+    parts = {name: config["model"][name] for name in names}
+    heads = ("frozen", "head", "head_init")
+    return {
+        name: {key: value for key, value in part.items() if key not in heads}
+        for name, part in parts.items()
+    }
+
+
+def view_settings():
+    """What of the training shapes the stored features; without augmented views neither seed nor draws."""
+    keys = ["views", "feature_dtype"]
+    if config["train"]["views"] > 1:
+        keys += ["seed", "image_augmentations", "image_rotation_deg"]
+        keys += ["spectrum_augmentations"]
+    return {key: config["train"][key] for key in keys}
+
+
+def features_of(split):
+    """Stored features of the frozen encoders, if there are any."""
+    return f"results/{{run}}/features/{split}.h5" if frozen_encoders() else []
+
+
+def features_mb(files):
+    """Memory for the features that a job reads [MB]."""
+    stored = [files.get("train_features"), files.get("val_features")]
+    return int(sum(Path(path).stat().st_size for path in stored if path) / 1e6)
 
 
 def predicts():

@@ -3,11 +3,20 @@ if trains():
     rule train:
         input:
             manifest="results/{run}/dataset/manifest.json",
+            image_weights=weights_of("image"),
+            spectrum_weights=weights_of("spectrum"),
+            train_features=features_of("train"),
+            val_features=features_of("val"),
             modules=code(
+                "callbacks",
+                "checkpoints",
+                "contrastive",
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
                 "encoders/spender",
+                "features",
+                "frozen",
                 "heads",
                 "images",
                 "loaders",
@@ -15,6 +24,7 @@ if trains():
                 "model",
                 "spectra",
                 "train",
+                "views",
             ),
         output:
             weights="results/{run}/model/model.safetensors",
@@ -29,7 +39,7 @@ if trains():
             "../../envs/train.yaml"
         threads: 16
         resources:
-            mem_mb=4000,
+            mem_mb=lambda wildcards, input: 4000 + features_mb(input),
             gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
         params:
             # outside the declared outputs, so that an interrupted training is not lost

@@ -5,28 +5,26 @@ from stage import stage
 import json
 from pathlib import Path
 
-import torch
-
-from galaxypair import __version__, io, model
+from galaxypair import io, model
 from galaxypair import train as core
 
 
 def train(
-    *, manifest: Path, weights: Path, config: Path, history: Path, card: Path, state: Path,
-    model_settings: dict, settings: dict, provenance: dict, modules: list[Path], threads: int = 1,
+    *, manifest: Path, image_weights: Path | None, spectrum_weights: Path | None,
+    train_features: Path | None, val_features: Path | None, modules: list[Path],
+    weights: Path, config: Path, history: Path, card: Path, state: Path,
+    model_settings: dict, settings: dict, provenance: dict, threads: int = 1,
 ) -> None:  # fmt: skip
     dataset = io.read_manifest(manifest)
-    folder = state / core.state_key(model_settings, settings, dataset["fingerprint"], modules)
+    published = {m: p for m, p in (("image", image_weights), ("spectrum", spectrum_weights)) if p}
+    cached = {s: p for s, p in (("train", train_features), ("val", val_features)) if p}
+    shaping = [*modules, *published.values()]
+    folder = state / core.state_key(model_settings, settings, dataset["fingerprint"], shaping)
     with core.only_writer(folder):
-        best, rows = core.fit(dataset, folder, model_settings, settings, threads=threads)
-    exported = {
-        **provenance,
-        "model": model_settings,
-        "train": settings,
-        "dataset": {key: dataset[key] for key in ("crop_px", "splits", "fingerprint")},
-        "n_parameters": model.n_parameters(best),
-        "versions": {"galaxypair": __version__, "torch": torch.__version__},
-    }
+        best, rows = core.fit(
+            dataset, folder, model_settings, settings, threads=threads, weights=published, cached=cached
+        )
+    exported = provenance | core.describe(best, model_settings, settings, dataset)
     model.save(best, weights)
     io.write_table(rows, history)
     io.write_text(json.dumps(exported, indent=1) + "\n", config)
