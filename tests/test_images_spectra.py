@@ -38,6 +38,34 @@ def test_image_augmentations_shift_by_at_most_four_pixels_to_every_side():
         assert (int(shift.min()), int(shift.max())) == (-4, 4)
 
 
+def test_rotation_by_nothing_is_the_crop_mirrored_along_either_axis():
+    one = torch.rand(1, 3, 20, 20).expand(200, -1, -1, -1)
+    out = images.rotate(one, 12, 0, generator())
+    cut = images.center_crop(one[:1], 12)
+    flipped = [cut, cut.flip(2), cut.flip(3), cut.flip((2, 3))]
+    distance = torch.stack([(out - f).abs().amax((1, 2, 3)) for f in flipped])
+    assert distance.amin(0).max() < 1e-5
+    assert distance.argmin(0).unique().tolist() == [0, 1, 2, 3]
+
+
+def test_rotation_turns_each_galaxy_by_its_own_angle_up_to_the_reach_either_way():
+    y, x = torch.meshgrid(*[torch.arange(61.0) - 30] * 2, indexing="ij")
+    streak = torch.exp(-(y.square() / 8 + x.square() / 200)).expand(400, 3, -1, -1)
+    out = images.rotate(streak, 41, 30, generator())[:, 0]
+    y, x = y[10:51, 10:51], x[10:51, 10:51]
+    moments = [(out * a * b).sum((1, 2)) for a, b in ((x, x), (y, y), (x, y))]
+    angle = torch.rad2deg(torch.atan2(2 * moments[2], moments[0] - moments[1]) / 2)
+    assert angle.min() > -30.5 and angle.max() < 30.5
+    assert angle.min() < -28 and angle.max() > 28
+    assert angle.round(decimals=2).unique().numel() > 350
+    assert angle.mean().abs() < 3
+
+
+def test_rotated_crop_sees_nothing_beyond_an_image_that_is_large_enough():
+    out = images.rotate(torch.ones(100, 3, 136, 136), 96, 45, generator())
+    assert out.min() > 0.999
+
+
 def test_center_crop_keeps_the_centre():
     x = torch.zeros(1, 3, 112, 112)
     x[..., 56, 56] = 1

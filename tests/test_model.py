@@ -99,3 +99,38 @@ def test_config_of_another_kind_is_refused(exported, text):
     (folder / "config.json").write_text(text, errors="surrogateescape")
     with pytest.raises(WeightsError, match=r"`config.json` cannot be read"):
         model.load(folder)
+
+
+def test_sigmoid_loss_judges_every_pair_of_the_batch():
+    torch.manual_seed(1)
+    a, b = torch.randn(5, 3), torch.randn(5, 3)
+    logits = 10 * F.normalize(a, dim=1) @ F.normalize(b, dim=1).T - 3
+    judged = F.binary_cross_entropy_with_logits(logits, torch.eye(5), reduction="sum") / 5
+    found = losses.sigmoid(a, b, 10.0, torch.tensor(-3.0))
+    assert found.item() == pytest.approx(judged.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [2, 64])
+def test_chance_of_the_sigmoid_loss_is_the_best_that_a_constant_does(n):
+    same = torch.ones(n, 4)
+    biases = torch.linspace(-10, 10, 4001)
+    best = min(losses.sigmoid(same, same, 1.0, bias - 1).item() for bias in biases)
+    assert losses.chance("sigmoid", n) == pytest.approx(best, abs=1e-4)
+    assert losses.chance("info_nce", n) == pytest.approx(np.log(n))
+
+
+@pytest.mark.parametrize("name", ["info_nce", "sigmoid"])
+@pytest.mark.parametrize("learnable", [False, True])
+def test_loss_learns_what_it_is_asked_to(name, learnable):
+    loss = losses.ContrastiveLoss(name, 15.5, learnable)
+    names = {key for key, _ in loss.named_parameters()}
+    assert names == {*(["log_scale"] if learnable else []), *(["bias"] if name == "sigmoid" else [])}
+    assert float(loss.logit_scale) == pytest.approx(15.5)
+    torch.manual_seed(1)
+    loss(torch.randn(6, 3), torch.randn(6, 3)).backward() if names else None
+    assert all(p.grad.abs() > 0 for p in loss.parameters())
+
+
+def test_learned_scale_stays_below_a_hundred():
+    loss = losses.ContrastiveLoss("info_nce", 1e4, True)
+    assert float(loss.logit_scale) == losses.MAX_SCALE

@@ -37,15 +37,19 @@ TRAIN = {
 }
 
 
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dataset")
+def make_manifest(folder):
+    """Three shards of noise galaxies."""
     joint = make_joint(folder / "joint.h5", n_per_group=20, groups=2)
     cuts = quality.Cuts(**{**vars(CUTS), "shard_rows": 15})
     _, made = preprocess.build_dataset(joint, folder, cuts, {"train_fraction": 0.8, "val_fraction": 0.3}, {})
     joint.unlink()
     io.write_text(json.dumps(made), folder / "manifest.json")
     return io.read_manifest(folder / "manifest.json")
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    return make_manifest(tmp_path_factory.mktemp("dataset"))
 
 
 def weights(made):

@@ -114,12 +114,19 @@ class ContrastiveTask(lightning.LightningModule):
         optimiser = OPTIMISERS[self.settings["optimizer"]](groups, rate)
         if self.settings["schedule"] == "plateau":
             plateau = lr_scheduler.ReduceLROnPlateau(optimiser, **self.settings["plateau"])
-            return {"optimizer": optimiser, "lr_scheduler": {"scheduler": plateau, "monitor": "train_loss"}}
+            # never by Lightning, which forgets the step of the epoch that it resumes after
+            by_itself = {"monitor": "train_loss", "frequency": self.settings["epochs"] + 1}
+            return {"optimizer": optimiser, "lr_scheduler": {"scheduler": plateau, **by_itself}}
         if self.settings["schedule"] == "cosine":
             schedule = lr_scheduler.CosineAnnealingLR(optimiser, self.total_steps)
         else:
             schedule = lr_scheduler.OneCycleLR(optimiser, rate, total_steps=self.total_steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_epoch_end(self) -> None:
+        """Let a plateau schedule see the mean loss of the epoch."""
+        if self.settings["schedule"] == "plateau":
+            self.lr_schedulers().step(self.trainer.callback_metrics["train_loss"])
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Leave the frozen encoders out."""

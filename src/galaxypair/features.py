@@ -8,6 +8,7 @@ done outlive an interruption.
 import hashlib
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import h5py
@@ -23,7 +24,7 @@ from galaxypair.runtime import Progress
 logger = logging.getLogger(__name__)
 
 BLOCK_ROWS = 256  # galaxies read and encoded together, also the unit of the random draws
-PARTS = ".finished"  # folder beside the features, of an interrupted run
+PARTS = ".finished-{}"  # folder beside the features of a split: what an interrupted run has done
 
 
 def build(
@@ -62,30 +63,35 @@ def build(
     ConfigError
         If a feature is too large for float16.
     DataError
-        If the weights are not those of the encoder.
+        If the weights are not those of the encoder, or the split is empty.
     """
     made = _load(encoders, weights, device)
     n_views = {m: _n_views(m, split, settings) for m in made}
     dataset = loaders.ShardDataset(manifest, split, (*made, "z", "targetid"))
     key = _key(manifest, encoders, settings, weights, code)
-    folder = path.parent / PARTS / split
+    folder = path.parent / PARTS.format(split)
     parts = {number: folder / f"{key}-{number:05d}.h5" for number in np.unique(dataset.shards).tolist()}
     for old in set(folder.glob("*.h5")) - set(parts.values()):
         old.unlink()
+    if not len(dataset):
+        raise DataError(
+            f"The {split} split has no galaxy with both modalities to make features of. Take more galaxies, "
+            "or raise `split.val_fraction`."
+        )
     progress = Progress(len(dataset))
     for number, part in parts.items():
         rows = np.flatnonzero(dataset.shards == number)
-        if not part.exists():
-            blocks = [
-                _encode(made, n_views, dataset.__getitems__(rows[i : i + BLOCK_ROWS]), settings, [number, i])
-                for i in range(0, len(rows), BLOCK_ROWS)
-            ]
-            io.write_arrays(part, {c: np.concatenate([b[c] for b in blocks]) for c in blocks[0]})
-        progress.update(len(rows))
+        if part.exists():
+            progress.update(len(rows))
+            continue
+        blocks = []
+        for start in range(0, len(rows), BLOCK_ROWS):
+            batch = dataset.__getitems__(rows[start : start + BLOCK_ROWS])
+            blocks.append(_encode(made, n_views, batch, settings, [number, start]))
+            progress.update(len(batch["row"]))
+        io.write_arrays(part, {c: np.concatenate([b[c] for b in blocks]) for c in blocks[0]})
     _join(list(parts.values()), path, len(dataset))
-    for part in parts.values():
-        part.unlink()
-    folder.rmdir()
+    shutil.rmtree(folder)
     logger.info("features of %s galaxies of split %s, views: %s", f"{len(dataset):,}", split, n_views)
 
 

@@ -164,6 +164,10 @@ LEAK_PAIR_COLUMNS = (
     "distance",  # arcsec for places, chi2 of the difference for images, 0 for what is identical
 )
 
+# --- features/{train,val}.h5, of frozen encoders alone ------------------------------------------------
+# targetid i8 and per frozen modality (n, views, n_features) f2 or f4, contiguous: galaxies with both
+# modalities, shard by shard. View 0 is the galaxy as it is; val, and a modality that is not augmented, have one.
+
 # --- model/history.csv: one row per epoch; chance: the loss of embeddings that tell nothing ---------
 HISTORY_COLUMNS = (
     "epoch",  # counted from 1

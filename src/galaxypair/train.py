@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import pickle
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -143,6 +144,8 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    # frozen encoders are meant to be in it
+    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     trainer.fit(task, train_loader, val_loader, ckpt_path=_resume_point(folder), weights_only=True)
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
     task.on_load_checkpoint(best)

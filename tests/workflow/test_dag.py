@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from checkpoint_factories import make_rep
+from checkpoint_factories import make_rep, make_spender, make_stein
 from factories import make_joint, make_provabgs
 
 from galaxypair import io, tables
@@ -188,6 +188,29 @@ def test_published_checkpoint_embeds_the_survey_without_training(project):
         embeddings.raw["image"].shape == embeddings.raw["spectrum"].shape == (len(embeddings.targetid), 128)
     )
     assert all(np.isfinite(embeddings.raw[m]).all() for m in tables.MODALITIES)
+
+
+def test_heads_of_the_recipe_are_trained_on_the_features_of_published_encoders(project):
+    weights = {
+        "stein_resnet50": make_stein(project / "stein.ckpt"),
+        "spender": make_spender(project / "s.pt"),
+    }
+    overlay = yaml.safe_load((REPO / "config" / "rep.yaml").read_text())
+    settings = {**SETTINGS, **overlay, "run": "heads", "source": "simulate", "simulate": {"n_galaxies": 60}}
+    settings["download"] = {"files": {k: {"path": str(v), "sha256": None} for k, v in weights.items()}}
+    settings["train"] |= {"epochs": 2, "batch_size": 16, "views": 2}
+    (project / "heads.yaml").write_text(yaml.safe_dump(settings))
+    target = "results/heads/embeddings/test.parquet"
+    printed = snakemake(project, target, settings="heads.yaml")
+    assert "rule features:" in printed
+    results = project / "results" / "heads"
+    found = io.read_arrays(results / "features" / "train.h5")
+    assert found["image"].shape[1:] == (2, 2048) and found["spectrum"].shape[1:] == (1, 256)
+    embeddings = io.read_embeddings(results / "embeddings" / "test.parquet")
+    assert all(np.isfinite(embeddings.raw[m]).all() for m in tables.MODALITIES)
+    assert "stein_resnet50" in (results / "model" / "README.md").read_text(encoding="utf-8")
+    plan = snakemake(project, target, "-n", "--config", "train={epochs: 3}", settings="heads.yaml")
+    assert "rule train:" in plan and "rule features:" not in plan
 
 
 def test_damaged_survey_stops_with_what_to_do(project):
