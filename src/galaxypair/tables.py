@@ -166,7 +166,8 @@ LEAK_PAIR_COLUMNS = (
 
 # --- features/{train,val}.h5, of frozen encoders alone ------------------------------------------------
 # targetid i8 and per frozen modality (n, views, n_features) f2 or f4, contiguous: galaxies with both
-# modalities, shard by shard. View 0 is the galaxy as it is; val, and a modality that is not augmented, have one.
+# modalities, shard by shard. View 0 is the galaxy as it is, and the only one of val and of a modality that
+# is not augmented.
 
 # --- model/history.csv: one row per epoch; chance: the loss of embeddings that tell nothing ---------
 HISTORY_COLUMNS = (
