@@ -33,7 +33,7 @@ SEEDS = (1, 2, 3)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--galaxies", type=int, default=384, help="of the train split, and one batch")
+    parser.add_argument("--galaxies", type=int, default=256, help="of the train split, and one batch")
     parser.add_argument("--loop-galaxies", type=int, default=64, help="of the epoch with the encoders in it")
     parser.add_argument("--views", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--epochs", type=int, default=80)
