@@ -1,4 +1,10 @@
 import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import h5py
@@ -62,6 +68,37 @@ def test_atomic_path_leaves_nothing_on_failure(tmp_path):
         part.write_text("half")
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_atomic_path_removes_what_a_killed_job_has_left_and_no_other_file(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    start = f".a [1].h5.{socket.gethostname()}-"
+    kept = {f"{start}{os.getppid()}.part.h5", f"{start}x.part.h5", f".a [1].h5.elsewhere-{gone.pid}.part.h5"}
+    for name in {*kept, f"{start}{gone.pid}.part.h5"}:
+        (tmp_path / name).touch()
+    with io.atomic_path(tmp_path / "a [1].h5") as part:
+        part.touch()
+    assert set(os.listdir(tmp_path)) == {"a [1].h5", *kept}
+
+
+def test_atomic_folder_is_made_again_after_a_job_that_outlived_its_snakemake(tmp_path):
+    path, first_is_in = tmp_path / "export", threading.Event()
+
+    def make(name: str) -> None:
+        with io.atomic_folder(path) as part:
+            first_is_in.set()
+            (part / name).touch()
+            time.sleep(0.3)
+            (part / f"{name}2").touch()
+
+    first = threading.Thread(target=make, args=("a",))
+    first.start()
+    first_is_in.wait()
+    make("b")
+    first.join()
+    assert sorted(os.listdir(path)) == ["b", "b2"]
+    assert os.listdir(tmp_path) == ["export"]
 
 
 def test_atomic_path_keeps_the_old_file_on_failure(tmp_path):

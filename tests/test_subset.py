@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def test_failures_between_blocks_that_come_do_not_add_up(tmp_path, survey, monke
 
 def test_answer_shorter_than_asked_for_is_no_data(survey):
     with serve(survey, short=1) as served, pytest.raises(ConnectionError, match="bytes 0-99, got 50 of"):
-        remote._Curl(served.url).get(0, 100)
+        remote._Curl(served.url, "joint.h5").get(0, 100)
 
 
 def test_dead_connection_ends_with_what_to_do_and_the_next_job_goes_on(tmp_path, survey):
@@ -306,6 +307,48 @@ def test_full_disk_is_not_waited_for(tmp_path, survey, monkeypatch, caplog):
     with pytest.raises(DataError, match="the disk is full"):
         subset.fetch_subset(str(survey), tmp_path / "joint.h5", **CHOICE)
     assert "trying again" not in caplog.text
+
+
+def test_disk_that_cannot_hold_the_rows_is_told_before_they_come(tmp_path, survey, monkeypatch):
+    few = type("Usage", (), {"free": 30 * ROW_BYTES})
+    monkeypatch.setattr(subset.shutil, "disk_usage", lambda _: few)
+    with (
+        serve(survey) as served,
+        pytest.raises(DataError, match=r"12.3 MB are needed .* 9.3 MB are free.*subset.fraction"),
+    ):
+        subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+    assert served.sent < ROW_BYTES
+
+
+def test_what_is_to_come_is_told(tmp_path, survey, caplog):
+    caplog.set_level(logging.INFO)
+    with serve(survey) as served:
+        subset.fetch_subset(served.url, tmp_path / "joint.h5", **CHOICE)
+        told = f"`{served.url}`: 20 galaxies of this file of 30.8 MB; 6.2 MB are still to come"
+    assert told in caplog.text
+
+
+def test_signature_of_an_address_is_in_no_message_and_no_record(tmp_path, survey, caplog):
+    with serve(survey, busy=1) as served:
+        record = subset.fetch_subset(f"{served.url}?sig=secret", tmp_path / "joint.h5", **CHOICE)
+        assert record["url"] == served.url
+        served.status = 404
+        with pytest.raises(DataError, match="remote.h5`: no such file"):
+            subset.fetch_subset(f"{served.url}?sig=secret", tmp_path / "other.h5", **CHOICE)
+    assert "secret" not in caplog.text
+
+
+def test_second_job_waits_for_one_that_outlived_its_snakemake(tmp_path, survey, caplog):
+    caplog.set_level(logging.INFO)
+    with serve(survey, stalls=1, stall_s=0.5, after_bytes=3_000_000) as served:
+        both = [threading.Thread(target=_fetch, args=(served.url, tmp_path / "joint.h5")) for _ in range(2)]
+        for job in both:
+            job.start()
+        for job in both:
+            job.join()
+    assert "is at the same work; waiting" in caplog.text
+    assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
+    assert os.listdir(tmp_path) == ["joint.h5"]
 
 
 def test_progress_counts_what_earlier_jobs_brought(tmp_path, survey, caplog):

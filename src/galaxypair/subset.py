@@ -15,12 +15,16 @@ import numpy as np
 from galaxypair import io, tables
 from galaxypair.errors import DataError
 from galaxypair.io.remote import RemoteHDF5
-from galaxypair.runtime import Progress, as_users_error
+from galaxypair.runtime import Progress, as_users_error, readable_bytes
+from galaxypair.transfer import public
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 6  # per block of rows, each after twice the wait: two minutes in all
 FIRST_WAIT_S = 4.0
+ROW_BYTES = sum(
+    math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in tables.JOINT_DATASETS.values()
+)
 RESTARTS = 3  # for a file that changes on the server while it is read
 
 
@@ -144,15 +148,22 @@ def fetch_subset(
     DataError
         If the file cannot be had, is no joint file, or changes again and again.
     """
-    remote = RemoteHDF5(url)
-    choice = {"fraction": fraction, "train_fraction": train_fraction, "block_rows": block_rows}
+    with io.alone(joint.with_name(f".{joint.name}.lock")):
+        remote = RemoteHDF5(url, public(url))
+        choice = {"fraction": fraction, "train_fraction": train_fraction, "block_rows": block_rows}
+        return _fetch_subset(remote, joint, choice)
+
+
+def _fetch_subset(remote: RemoteHDF5, joint: Path, choice: dict) -> dict[str, object]:
+    url = remote.name
     for _ in range(RESTARTS):
         try:
             identity, blocks = _survey(remote, **choice)
             chosen = [list(asdict(block).values()) for block in blocks]
             store = _Store(joint, {"url": url, **identity, "blocks": chosen})
             waiting = [block for block in blocks if not store.holds(block)]
-            _fetch(remote, identity, waiting, store, sum(b.stop - b.start for b in blocks))
+            _announce(url, identity["size"], blocks, waiting, joint.parent)
+            _fetch(remote, identity, waiting, store, _rows(blocks))
         except _Changed:
             logger.warning("`%s` has changed on the server while it was read: starting anew.", url)
             continue
@@ -168,6 +179,26 @@ def fetch_subset(
         }
     raise DataError(
         f"`{url}` changed {RESTARTS} times while it was read: somebody is writing it. Try again later."
+    )
+
+
+def _rows(blocks: list[Block]) -> int:
+    return sum(block.stop - block.start for block in blocks)
+
+
+def _announce(url: str, size: int, blocks: list[Block], waiting: list[Block], folder: Path) -> None:
+    """Say what will be fetched, and stop now if the disk will not hold it."""
+    coming, rows = ROW_BYTES * _rows(waiting), _rows(blocks)
+    needed, free = coming + ROW_BYTES * rows, shutil.disk_usage(folder).free
+    if free < needed:
+        raise DataError(
+            f"`{folder}`: {readable_bytes(needed)} are needed (the rows are stored twice while the file is "
+            f"put together), {readable_bytes(free)} are free. Free some space, lower `subset.fraction`, or "
+            "use `--directory` with a larger disk; then run the same command again."
+        )
+    logger.info(
+        "`%s`: %s galaxies of this file of %s; %s are still to come (%s free on this disk)",
+        *(url, f"{rows:,}", readable_bytes(size), readable_bytes(coming), readable_bytes(free)),
     )
 
 
@@ -208,13 +239,13 @@ def _survey(
     remote: RemoteHDF5, fraction: float, train_fraction: float, block_rows: int
 ) -> tuple[dict[str, str | int], list[Block]]:
     """Version of the remote file, and which rows of it to fetch."""
-    patience = _Patience(remote.url)
+    patience = _Patience(remote.name)
     while True:
         blocks = []
         try:
             identity = remote.identity()
             with remote.open() as file:
-                for group, rows in io.joint_rows(remote.url, file).items():
+                for group, rows in io.joint_rows(remote.name, file).items():
                     stored = (file[group][name].chunks or (1,) for name in tables.JOINT_DATASETS)
                     chunk_rows = max(chunk[0] for chunk in stored)
                     ranges = select_rows(rows, fraction, train_fraction)
@@ -225,8 +256,7 @@ def _survey(
 
 
 def _fetch(remote: RemoteHDF5, identity: dict, waiting: list[Block], store: "_Store", total: int) -> None:
-    progress, patience = Progress(total), _Patience(remote.url)
-    progress.update(total - sum(block.stop - block.start for block in waiting))
+    progress, patience = Progress(total, done=total - _rows(waiting)), _Patience(remote.name)
     left = list(waiting)
     while left:
         try:

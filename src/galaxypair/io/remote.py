@@ -29,10 +29,12 @@ class RemoteHDF5:
     ----------
     url : str
         http, https or file address, or a path.
+    name : str, optional
+        The address as errors show it, without what is nobody's business; else the whole of it.
 
     Attributes
     ----------
-    url : str
+    url, name : str
 
     Notes
     -----
@@ -41,9 +43,9 @@ class RemoteHDF5:
     held by the thread that waits for the bytes: for ever.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._curl = _Curl(url) if url.startswith(("http://", "https://")) else None
+    def __init__(self, url: str, name: str | None = None) -> None:
+        self.url, self.name = url, name or url
+        self._curl = _Curl(url, self.name) if url.startswith(("http://", "https://")) else None
         self._path = Path(url.removeprefix("file://"))
 
     @property
@@ -70,7 +72,7 @@ class RemoteHDF5:
             self._curl.get(0, 1)
             return self._curl.identity
         if not self._path.is_file():
-            raise DataError(f"`{self.url}`: no such file. Check the path in the config.")
+            raise DataError(f"`{self.name}`: no such file. Check the path in the config.")
         state = self._path.stat()
         return {"size": state.st_size, "mtime_ns": state.st_mtime_ns}
 
@@ -94,7 +96,7 @@ class RemoteHDF5:
             return
         head = self._curl.get(0, len(_MAGIC))
         if head != _MAGIC:
-            raise DataError(f"`{self.url}`: not an HDF5 file (it begins with {head!r}). Check the address.")
+            raise DataError(f"`{self.name}`: not an HDF5 file (it begins with {head!r}). Check the address.")
         # closed before the interpreter ends, which h5py does not survive otherwise
         with _Ranges(self._curl) as ranges, h5py.File(ranges, "r") as file:
             yield file
@@ -115,8 +117,8 @@ class _Ranges(AbstractBufferedFile):
 class _Curl:
     """One connection to one file; each answer is whole and of the range that was asked for, or an error."""
 
-    def __init__(self, url: str) -> None:
-        self._url, self._handle = url, pycurl.Curl()
+    def __init__(self, url: str, name: str) -> None:
+        self._url, self._name, self._handle = url, name, pycurl.Curl()
         self.identity: dict[str, str | int] = {}
         self.bytes_read = 0
         self._status, self._headers, self._body = 0, {}, bytearray()
@@ -173,14 +175,14 @@ class _Curl:
 
     def _judge(self, start: int, stop: int) -> None:
         if self._status in (404, 410):
-            raise DataError(f"`{self._url}`: no such file. Check the address in the config.")
+            raise DataError(f"`{self._name}`: no such file. Check the address in the config.")
         if self._status == 200:
-            raise DataError(f"`{self._url}`: the server does not serve parts of files. {_INSTEAD}")
+            raise DataError(f"`{self._name}`: the server does not serve parts of files. {_INSTEAD}")
         if self._status in _TRY_AGAIN or self._status == 416:  # 416: shorter now than it was
             raise ConnectionError(f"HTTP status {self._status}")
         if self._status != 206:
             raise DataError(
-                f"`{self._url}`: the server refuses it (HTTP status {self._status}). "
+                f"`{self._name}`: the server refuses it (HTTP status {self._status}). "
                 "Check the address in the config."
             )
         told = self._headers.get("content-range", "")
