@@ -172,10 +172,6 @@ def _contradictions(config: dict) -> list[str]:
                 f"`split.{key}` is 0, but a model is to be trained; choose more, or name a trained run in "
                 "`model.from_run`."
             )
-    if model["from_run"] is not None and config["source"] == "embeddings":
-        lines.append(
-            "`model.from_run` names a model, but with `source: embeddings` none is used; set it to null."
-        )
     if config["crossmatch"]["mmu_provabgs"] and config["crossmatch"]["sps"] != "none":
         lines.append(
             "`crossmatch.mmu_provabgs` and `crossmatch.sps` are two sources of the same properties; "
@@ -185,7 +181,22 @@ def _contradictions(config: dict) -> list[str]:
         lines.append(
             f"`model.from_run` is this run itself ({config['run']}); name another run's, or null to train."
         )
-    return lines + _model_contradictions(model)
+    return lines + _source_contradictions(config) + _model_contradictions(model)
+
+
+def _source_contradictions(config: dict) -> list[str]:
+    source, joint, lines = config["source"], config["download"]["files"]["joint"], []
+    if source in ("download", "subset") and joint["url"] is None and joint["path"] is None:
+        lines.append(
+            f"`source: {source}` needs the joint file, but `download.files.joint` has neither `url` nor "
+            "`path`; give one of them."
+        )
+    for key in ("from_run", "from_checkpoint"):
+        if source == "embeddings" and config["model"][key] is not None:
+            lines.append(
+                f"`model.{key}` names a model, but with `source: embeddings` none is used; set it to null."
+            )
+    return lines
 
 
 def _trains(model: dict) -> bool:
