@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import h5py
 import mmu_files
@@ -252,9 +253,19 @@ def test_only_the_main_table_of_a_collection_is_read(tmp_path):
     assert find_files(str(tmp_path), "mmu.images") == [str(tmp_path / "main/dataset/Norder=1/Npix=1.parquet")]
 
 
-def test_absent_folder_says_how_to_fetch():
-    with pytest.raises(DataError, match=r"key `mmu.images`.*\n.*wget -r .*healpix=N/"):
-        find_files("no/such/folder", "mmu.images")
+@pytest.mark.parametrize(
+    ("folder", "address"),
+    [
+        ("MultimodalUniverse/v1/desi/edr_sv3", "desi/edr_sv3/healpix=N/"),
+        ("no/such/folder", "DATASET/CONFIG/healpix=N/"),
+    ],
+)
+def test_absent_folder_says_how_to_fetch_into_it(folder, address):
+    with pytest.raises(DataError, match=r"key `mmu.images`.*\n  wget -r ") as caught:
+        find_files(folder, "mmu.images")
+    command = str(caught.value).splitlines()[1].split()
+    place, cut = urlsplit(command[-1]).path.strip("/"), int(command[4].removeprefix("--cut-dirs="))
+    assert "/".join(place.split("/")[cut:]) == f"MultimodalUniverse/v1/{address.strip('/')}"
 
 
 def test_empty_folder_is_refused(tmp_path):
