@@ -269,6 +269,19 @@ def test_unusable_files_are_refused(tmp_path, change, message):
     assert list((tmp_path / "out").glob("*")) == []  # nothing half-made is left
 
 
+@pytest.mark.parametrize("absent", ["targetid", "image_embedding"])
+def test_column_that_is_missing_is_named_first(tmp_path, absent):
+    columns = {"targetid": IDS, "z": Z, **{f"{m}_embedding": v for m, v in made.make_vectors(Z).items()}}
+    np.savez(tmp_path / "own.npz", **{name: v for name, v in columns.items() if name != absent})
+    with pytest.raises(DataError, match=rf"own.npz`: lacks `{absent}` \(layout table\)\. It holds "):
+        run(tmp_path / "own.npz", tmp_path)
+
+
+def test_absent_file_is_named_with_its_key(tmp_path):
+    with pytest.raises(DataError, match=r"own.npz` \(key `embeddings.path`\): no such file.*embeddings\.md"):
+        run(tmp_path / "own.npz", tmp_path)
+
+
 def test_layout_that_the_file_does_not_have_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"expected targetid, redshifts, im_embeddings, spectra \(rep\)"):
         run(made.make_table(tmp_path / "own.npz", IDS, Z), tmp_path, layout="rep")

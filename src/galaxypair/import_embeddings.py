@@ -87,6 +87,12 @@ def iter_blocks(
             yield Block(*_identity(path, columns, found), raw)
 
 
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        remedy = "Correct the path, or get the file first: docs/embeddings.md says where published ones are."
+        raise DataError(f"`{path}` (key `embeddings.path`): no such file. {remedy}")
+
+
 def _vectors(path: Path, columns: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
     whole = len(names) == 1 and columns[names[0]].ndim > 1
     values = columns[names[0]] if whole else np.stack([columns[name] for name in names], axis=1)
@@ -218,6 +224,7 @@ def import_embeddings(
     with ExitStack() as stack:
         writers: dict[str, io.EmbeddingsWriter] = {}
         for name, path in files.items():
+            _check_there(path)
             with io.open_columns(path) as file:
                 counts[path], layout = file.rows, recognise(path, file.names, settings["layout"], modalities)
             logger.info("`%s`: %s galaxies, layout %s", path, f"{counts[path]:,}", layout.name)

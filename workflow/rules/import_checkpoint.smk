@@ -22,6 +22,7 @@ if config["model"]["from_checkpoint"] is not None:
             "logs/{run}/import_checkpoint.log",
         benchmark:
             "logs/{run}/import_checkpoint.benchmark.tsv"
+        priority: 1  # a file that is not there stops the run before a survey is fetched
         conda:
             "../../envs/train.yaml"
         resources:

@@ -16,6 +16,7 @@ rule import_embeddings:
         "logs/{run}/import_embeddings.log",
     benchmark:
         "logs/{run}/import_embeddings.benchmark.tsv"
+    priority: 1  # a file that is not there stops the run before a catalogue is fetched
     conda:
         "../../envs/analysis.yaml"
     resources:
