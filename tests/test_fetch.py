@@ -130,6 +130,13 @@ def test_length_that_is_never_reached_ends_after_some_tries(target):
         assert len(server.requests) == HASTY.tries
 
 
+def test_nothing_is_said_to_be_kept_of_a_file_of_which_nothing_came(target):
+    with FileServer({NAME: DATA}, [Answer(status=503)] * HASTY.tries) as server:
+        with pytest.raises(DataError, match=r"4 times in a row. Run the same command again later\. If"):
+            get(server, target)
+    assert names(target) == []
+
+
 def test_tries_are_counted_anew_after_progress(target):
     with FileServer({NAME: DATA}, [Answer(cut_after=40_000 + OVERLAP)] * 8) as server:
         get(server, target)

@@ -1,6 +1,7 @@
 """Data sets of the hub's layout, from disk and from a server on this machine, to a joint file."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -221,6 +222,12 @@ def test_missing_files_of_a_series_are_told(tmp_path, caplog):
 def test_complete_series_is_not_complained_about(mini, caplog):
     open_dataset(str(mini))
     assert "files that their names speak of" not in caplog.text
+
+
+def test_messages_of_the_libraries_are_shown_once(mini):
+    open_dataset(str(mini))
+    for library in ("datasets", "huggingface_hub"):
+        assert logging.getLogger(library).handlers == [] and logging.getLogger(library).propagate
 
 
 def test_damaged_file_is_refused_before_any_row_is_read(mini, tmp_path):

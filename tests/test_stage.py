@@ -145,7 +145,7 @@ def test_interrupted_job_cleans_up_and_says_what_to_do(tmp_path, way):
     with (tmp_path / "printed").open("w") as printed:
         main = subprocess.Popen(
             command, cwd=tmp_path, stdout=printed, stderr=printed, start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )  # fmt: skip
     wait_for(lambda: (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text())
     job = int((tmp_path / "pid").read_text())

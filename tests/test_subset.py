@@ -333,7 +333,7 @@ def test_signature_of_an_address_is_in_no_message_and_no_record(tmp_path, survey
         record = subset.fetch_subset(f"{served.url}?sig=secret", tmp_path / "joint.h5", **CHOICE)
         assert record["url"] == served.url
         served.status = 404
-        with pytest.raises(DataError, match="remote.h5`: no such file"):
+        with pytest.raises(DataError, match=r"remote\.h5`: no such file"):
             subset.fetch_subset(f"{served.url}?sig=secret", tmp_path / "other.h5", **CHOICE)
     assert "secret" not in caplog.text
 
@@ -348,7 +348,7 @@ def test_second_job_waits_for_one_that_outlived_its_snakemake(tmp_path, survey, 
             job.join()
     assert "is at the same work; waiting" in caplog.text
     assert_is_subset(tmp_path / "joint.h5", survey, EXPECTED)
-    assert os.listdir(tmp_path) == ["joint.h5"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "joint.h5"]
 
 
 def test_progress_counts_what_earlier_jobs_brought(tmp_path, survey, caplog):

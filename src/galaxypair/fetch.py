@@ -194,10 +194,11 @@ def _complete(part: Part, wanted: Wanted, patience: Patience) -> None:
         failures = failures + 1 if part.size <= most else 1
         most = max(most, part.size)
         if failures >= patience.tries:
+            kept = f"{readable_bytes(part.size)} are kept in `{part.path}`: run" if part.size else "Run"
+            onward = ", it goes on from there" if part.size else " later"
             raise DataError(
-                f"`{public(wanted.url)}`: {reason}, {failures} times in a row. {readable_bytes(part.size)} "
-                f"are kept in `{part.path}`: run the same command again, it goes on from there. If that does "
-                f"not help: {wanted.remedy[0].lower()}{wanted.remedy[1:]}"
+                f"`{public(wanted.url)}`: {reason}, {failures} times in a row. {kept} the same command again"
+                f"{onward}. If that does not help: {wanted.remedy[0].lower()}{wanted.remedy[1:]}"
             )
         wait_s = min(patience.first_wait_s * 2 ** (failures - 1), patience.longest_wait_s)
         wait_s = max(wait_s * random.uniform(0.5, 1), min(asked_s, patience.longest_wait_s))

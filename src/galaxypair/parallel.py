@@ -72,7 +72,7 @@ def _watch_parent() -> None:
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for its next job for ever."""
+    """End this worker, which would wait for its next job for ever if its parent is killed."""
     multiprocessing.parent_process().join()
     os._exit(1)
 
