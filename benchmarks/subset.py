@@ -21,7 +21,8 @@ sys.path[:0] = [str(REPO / "src"), str(REPO / "tests")]
 
 from range_server import serve
 
-from galaxypair import io, subset, tables
+from galaxypair import io, tables
+from galaxypair.fetch import subset
 
 ROW_BYTES = sum(np.prod(s, dtype=int) * np.dtype(d).itemsize for s, d in tables.JOINT_DATASETS.values())
 

@@ -4,7 +4,7 @@ include: "download.smk"
 rule subset:
     input:
         tracked=existing(joint_url()),
-        code=code("subset"),
+        code=code("fetch/subset"),
     output:
         joint="results/{run}/survey/joint.h5",
         record="results/{run}/survey/joint.source.json",

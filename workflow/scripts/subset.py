@@ -11,7 +11,7 @@ import logging
 from pathlib import Path
 
 from galaxypair import io
-from galaxypair.subset import fetch_subset
+from galaxypair.fetch.subset import fetch_subset
 
 
 def subset(joint: Path, record: Path, url: str, settings: dict, train_fraction: float) -> None:

@@ -12,7 +12,7 @@ import pycurl
 
 from galaxypair import __version__
 from galaxypair.errors import DataError
-from galaxypair.partial import Part
+from galaxypair.fetch.partial import Part
 from galaxypair.runtime import Progress, readable_bytes
 
 logger = logging.getLogger(__name__)

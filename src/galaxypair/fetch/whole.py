@@ -12,9 +12,8 @@ from pathlib import Path
 
 from galaxypair import io
 from galaxypair.errors import DataError
-from galaxypair.partial import Part, open_part
-from galaxypair.runtime import Progress, readable_bytes
-from galaxypair.transfer import (
+from galaxypair.fetch.partial import Part, open_part
+from galaxypair.fetch.transfer import (
     ChangedFileError,
     InterruptedTransferError,
     Patience,
@@ -22,6 +21,7 @@ from galaxypair.transfer import (
     public,
     request,
 )
+from galaxypair.runtime import Progress, readable_bytes
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from galaxypair import io, tables
 from galaxypair.errors import DataError
-from galaxypair.io.remote import RemoteHDF5
+from galaxypair.fetch.remote import RemoteHDF5
 from galaxypair.runtime import Progress, as_users_error
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ import pytest
 from factories import make_joint
 from range_server import serve
 
-from galaxypair import io, splits, subset, tables
+from galaxypair import io, splits, tables
 from galaxypair.errors import DataError
-from galaxypair.io import remote
+from galaxypair.fetch import remote, subset
 
 CHOICE = {"fraction": 0.2, "block_rows": 4, "train_fraction": 0.8}
 ROW_BYTES = sum(
