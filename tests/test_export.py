@@ -12,7 +12,7 @@ from factories import make_dataset, make_embeddings
 from galaxypair import export, io, tables
 from galaxypair.data_card import MEANINGS, data_card, size_category
 from galaxypair.errors import DataError
-from galaxypair.import_embeddings import iter_blocks
+from galaxypair.published.embeddings import iter_blocks
 
 N = 30
 IDS = 39627000000000000 + np.arange(N)
