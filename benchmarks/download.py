@@ -24,7 +24,8 @@ os.environ["PYTHONPATH"] = str(REPO / "src")  # for the server of processes
 from http_server import Answer, FileServer
 
 from galaxypair.fetch import whole
-from galaxypair.fetch.transfer import IN_HAND, OVERLAP, Wanted
+from galaxypair.fetch.http import IN_HAND
+from galaxypair.fetch.transfer import OVERLAP, Wanted
 
 NAME = "a.bin"
 PROCESSES = multiprocessing.get_context("forkserver")  # of which each child starts at once

@@ -8,7 +8,8 @@ from http_server import Answer, FileServer
 
 from galaxypair.errors import DataError
 from galaxypair.fetch import whole
-from galaxypair.fetch.transfer import Patience, Wanted
+from galaxypair.fetch.http import Patience
+from galaxypair.fetch.transfer import Wanted
 
 NAME = "a.bin"
 DATA = np.random.default_rng(1).bytes(400_000)

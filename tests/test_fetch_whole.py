@@ -14,7 +14,7 @@ from fetching import DATA, HASTY, NAME, OTHER, get, leave_part, names, part_of
 from http_server import Answer, FileServer
 
 from galaxypair.errors import DataError
-from galaxypair.fetch import partial, transfer, whole
+from galaxypair.fetch import http, partial, whole
 from galaxypair.fetch.transfer import OVERLAP, Wanted
 
 SRC = Path(__file__).parents[1] / "src"
@@ -175,7 +175,7 @@ def test_killed_and_cut_transfers_cost_a_block_each(target):
         twice = server.bytes_served - len(data)
     assert target.read_bytes() == data
     assert names(target) == [NAME, f"{NAME}.source.json"]
-    assert 6 * OVERLAP <= twice <= 6 * (OVERLAP + transfer.IN_HAND)
+    assert 6 * OVERLAP <= twice <= 6 * (OVERLAP + http.IN_HAND)
 
 
 def test_interrupt_from_the_keyboard_ends_it_and_keeps_the_part(target):

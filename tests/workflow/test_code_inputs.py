@@ -12,6 +12,7 @@ PLUMBING = {
     "errors",
     "runtime",
     "fetch/download",
+    "fetch/http",
     "fetch/partial",
     "fetch/remote",
     "fetch/transfer",

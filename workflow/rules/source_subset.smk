@@ -19,6 +19,7 @@ rule subset:
         mem_mb=1000,
     params:
         url=joint_url(),
+        instead=published_file("joint")["instead"],
         settings=config["subset"],
         train_fraction=config["split"]["train_fraction"],
     script:

@@ -82,7 +82,7 @@ def provide(name: str, entry: dict, folder: Path, file: Path, record: Path) -> N
     name : str
         Of its entry under `download.files`.
     entry : dict
-        url, path, bytes, sha256 and, if there is no url, perhaps globus.
+        url, path, bytes, sha256; perhaps instead; and, if there is no url, perhaps globus.
     folder : Path
         Where fetched files are kept.
     file, record : Path
@@ -94,7 +94,8 @@ def provide(name: str, entry: dict, folder: Path, file: Path, record: Path) -> N
         If the file cannot be had, or is not what the config says; the message tells what to do.
     """
     key, kind = f"download.files.{name}", KINDS.get(name, WEIGHTS)
-    wanted = Wanted(entry["url"] or "", key, entry["bytes"], entry["sha256"], kind.magic)
+    known = entry["bytes"], entry["sha256"], kind.magic, entry.get("instead")
+    wanted = Wanted(entry["url"] or "", key, *known)
     if entry["path"] is not None:
         source = Path(entry["path"])
         origin = _use_own(source, wanted, kind)
