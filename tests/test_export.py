@@ -159,6 +159,13 @@ def test_card_says_what_it_is_and_warns_of_mock_galaxies(tmp_path):
     assert all(f"| `{name}` |" in card for name in export.galaxy_features(8))
 
 
+def test_card_shows_no_credentials():
+    files = {"joint": {"url": "https://user:hunter2@host/a.h5?token=hunter2"}}
+    settings = {"run": "r", "source": "download", "download": {"files": files}}
+    card = data_card("galaxies", settings, {"test": 5}, {"image": "x"}, "out")
+    assert "https://host/a.h5" in card and "hunter2" not in card
+
+
 @pytest.mark.parametrize("source", ["ingest", "download", "embeddings"])
 def test_card_of_real_galaxies_leaves_the_licence_to_the_sources(source):
     settings = {"run": "r", "source": source, source: {}}

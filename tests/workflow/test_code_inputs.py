@@ -11,6 +11,7 @@ PLUMBING = {
     "tables",
     "errors",
     "runtime",
+    "fetch/address",
     "fetch/download",
     "fetch/http",
     "fetch/partial",

@@ -4,12 +4,13 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 import pycurl
 
 from galaxypair import __version__
 from galaxypair.errors import DataError
+from galaxypair.fetch.address import public
 
 IN_HAND = 32 * 1024  # bytes received at most before they are handed on
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}  # HTTP status
@@ -92,7 +93,7 @@ class Head:
     Attributes
     ----------
     address : str
-        After redirects; may hold credentials, see `public`.
+        After redirects; may hold credentials, see `address.public`.
     status : int
         0 before the first answer.
     headers : dict of str to str
@@ -117,21 +118,6 @@ class Head:
             self.headers[name.strip().lower()] = value.strip()
         elif not text and 300 <= self.status < 400 and "location" in self.headers:
             self.address = urljoin(self.address, self.headers["location"])
-
-
-def public(url: str) -> str:
-    """Address without user name, password and query, which may hold a signature: for logs and records.
-
-    Parameters
-    ----------
-    url : str
-
-    Returns
-    -------
-    str
-    """
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def prepare(

@@ -10,7 +10,8 @@ import pycurl
 from fsspec.spec import AbstractBufferedFile
 
 from galaxypair.errors import DataError
-from galaxypair.fetch.http import Head, InterruptedTransferError, Patience, explain, prepare, public
+from galaxypair.fetch.address import public
+from galaxypair.fetch.http import Head, InterruptedTransferError, Patience, explain, prepare
 from galaxypair.io.files import open_hdf5
 
 READ_AHEAD = 2**16  # bytes beyond what HDF5 asks for: its headers are read in scraps of 512

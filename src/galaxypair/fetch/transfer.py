@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pycurl
 
 from galaxypair.errors import DataError
-from galaxypair.fetch.http import Head, InterruptedTransferError, Patience, explain, prepare, public
+from galaxypair.fetch.address import public
+from galaxypair.fetch.http import Head, InterruptedTransferError, Patience, explain, prepare
 from galaxypair.fetch.partial import Part
 from galaxypair.runtime import Progress, readable_bytes
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from galaxypair import io
 from galaxypair.errors import DataError
-from galaxypair.fetch.http import DEFAULT_PATIENCE, InterruptedTransferError, Patience, public
+from galaxypair.fetch.address import public
+from galaxypair.fetch.http import DEFAULT_PATIENCE, InterruptedTransferError, Patience
 from galaxypair.fetch.partial import Part, open_part
 from galaxypair.fetch.transfer import ChangedFileError, Wanted, request
 from galaxypair.runtime import Progress, readable_bytes
