@@ -23,16 +23,17 @@ os.environ["PYTHONPATH"] = str(REPO / "src")  # for the server of processes
 
 from http_server import Answer, FileServer
 
-from galaxypair import fetch
-from galaxypair.transfer import IN_HAND, OVERLAP, Wanted
+from galaxypair.fetch import whole
+from galaxypair.fetch.http import IN_HAND
+from galaxypair.fetch.transfer import OVERLAP, Wanted
 
 NAME = "a.bin"
 PROCESSES = multiprocessing.get_context("forkserver")  # of which each child starts at once
-PROCESSES.set_forkserver_preload(["galaxypair.fetch"])
+PROCESSES.set_forkserver_preload(["galaxypair.fetch.whole"])
 
 
 def start(server: FileServer, target: Path) -> multiprocessing.Process:
-    child = PROCESSES.Process(target=fetch.fetch, args=(Wanted(server.url(NAME), "benchmark"), target))
+    child = PROCESSES.Process(target=whole.fetch, args=(Wanted(server.url(NAME), "benchmark"), target))
     child.start()
     return child
 

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from galaxypair.errors import ConfigError
+from galaxypair.fetch.address import public_settings
 
 KINDS = {  # of JSON schema, in words
     "object": "a section, `{key: value, ...}`",
@@ -132,7 +133,7 @@ def _explain(error: ValidationError, root: dict) -> list[str]:
         found = "null" if error.instance is None else repr(error.instance)
         return [f"{name} is {found}, expected {' or '.join(KINDS[kind] for kind in kinds)}.{meaning}"]
     if error.validator == "pattern":
-        return [f"{name} is {error.instance!r}, which is not allowed.{meaning}"]
+        return [f"{name} is {public_settings(error.instance)!r}, which is not allowed.{meaning}"]
     return [f"{name}: {error.message}.{meaning}"]
 
 

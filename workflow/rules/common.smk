@@ -8,7 +8,7 @@ sys.path.insert(0, str(_ROOT / "src"))
 
 from galaxypair import config as config_check
 from galaxypair.errors import ConfigError
-from galaxypair.layouts import holds_pixels, split_files
+from galaxypair.published.layouts import holds_pixels, split_files
 from snakemake.exceptions import WorkflowError
 
 _SCHEMA = config_check.load_schema(

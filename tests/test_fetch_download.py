@@ -10,8 +10,8 @@ import pytest
 from factories import make_joint, make_provabgs
 from http_server import FileServer
 
-from galaxypair import download
 from galaxypair.errors import DataError
+from galaxypair.fetch import download
 
 GLOBUS = {"endpoint": "59c8", "path": "/a/resnet50.ckpt"}
 

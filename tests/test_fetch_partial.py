@@ -8,8 +8,9 @@ import pytest
 from fetching import DATA, NAME, get, names, part_of
 from http_server import Answer, FileServer
 
-from galaxypair import partial, runtime
-from galaxypair.transfer import OVERLAP
+from galaxypair import runtime
+from galaxypair.fetch import partial
+from galaxypair.fetch.transfer import OVERLAP
 
 
 @pytest.fixture
