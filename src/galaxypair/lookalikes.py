@@ -16,7 +16,6 @@ MIN_BLOCKS = 100  # blocks that count, over the three bands: with fewer, faint g
 GATE = 7.0  # coarse chi2 beyond which the exact one is not worked out
 _COARSE_SOFTENING = 0.15
 _HALF_STEP_VARIANCE = 0.75  # of white noise in the mean of two 2 x 2 blocks one pixel apart
-_HALF_STEPS_BELOW = 6.0  # chi2 from where half a pixel can decide: it took stars from 4.8 to 0.3
 _N_ORIENTATIONS = 8
 _REFERENCE_ROWS = 8192
 
@@ -249,14 +248,15 @@ class Comparison:
         """
         if shift not in self._known:
             ends = [sorted({math.floor(s), math.ceil(s)}) for s in shift]
-            moved = np.mean([self._cut(x, y) for x in ends[0] for y in ends[1]], axis=0)
-            variance = self._variance * _HALF_STEP_VARIANCE ** (len(ends[0]) + len(ends[1]) - 2)
-            seen = (moved > self._limit) | self._other_seen
-            blocks = int(seen.sum())
-            flux = np.maximum(moved + self._other, 0) * np.float32(SOFTENING / 2)
-            terms = (moved - self._other) ** 2 / (variance + self._other_variance + flux**2)
-            value = float(terms[seen].mean(dtype=np.float64)) if blocks else np.inf
-            self._known[shift] = value, blocks
+            cuts = [self._cut(x, y) for x in ends[0] for y in ends[1]]
+            moved = sum(cuts[1:], cuts[0]) / np.float32(len(cuts))
+            variance = self._variance * np.float32(_HALF_STEP_VARIANCE) ** (sum(map(len, ends)) - 2)
+            seen = np.nonzero((moved > self._limit) | self._other_seen)
+            one, two = moved[seen], self._other[seen]
+            flux = np.maximum(one + two, 0) * np.float32(SOFTENING / 2)
+            terms = (one - two) ** 2 / ((variance + self._other_variance)[seen[2]] + flux**2)
+            value = float(terms.mean(dtype=np.float64)) if len(terms) else np.inf
+            self._known[shift] = value, len(terms)
         return self._known[shift]
 
     def _cut(self, *shift: int) -> np.ndarray:
@@ -278,8 +278,7 @@ class Comparison:
         blocks : int
             See `at`.
         """
-        here = self._walk(start, 1)
-        return self.at(self._walk(here, 0.5) if self.at(here)[0] < _HALF_STEPS_BELOW else here)
+        return self.at(self._walk(self._walk(start, 1), 0.5))
 
     def _walk(self, here: tuple[float, float], step: float) -> tuple[float, float]:
         while True:
