@@ -7,6 +7,9 @@ from torch import Tensor
 from galaxypair import tables
 
 N_CHANNELS, N_BINS, N_SUMMARY = 2, tables.N_WAVELENGTH // 2, 3  # what `split_continuum` makes
+WINDOW, STRIDE = 20, 10  # bins of the windows of `window_tokens`
+TOKEN_LENGTH = 2 + WINDOW
+FLUX_LIMIT = 1e8  # far beyond any galaxy; no square overflows below it
 
 
 def box_mean(values: Tensor, weights: Tensor, width: int) -> Tensor:
@@ -121,6 +124,32 @@ def over_rest_median(flux: Tensor, z: Tensor) -> Tensor:
     scale = window.nanmedian(1, keepdim=True).values
     overall = torch.where(data, flux.abs(), missing).nanmedian(1, keepdim=True).values.nan_to_num(1.0)
     return flux / torch.where(scale > 0, scale, overall)
+
+
+def window_tokens(flux: Tensor) -> Tensor:
+    """Cut spectra into the tokens that AstroCLIP's encoder was trained on.
+
+    Parameters
+    ----------
+    flux : Tensor of shape (n, 7781), float32 [1e-17 erg / s / cm2 / Angstrom]
+
+    Returns
+    -------
+    Tensor of shape (n, 778, 22), float32
+        A header, which tells mean and scatter of the spectrum, then overlapping windows of the scaled
+        spectrum, each behind two zeros.
+
+    Notes
+    -----
+    The scatter is at least 0.2, so that a spectrum that is zero throughout has finite tokens. The last
+    11 bins fill no window of their own and are left out, as in the original.
+    """
+    flux = flux.clamp(-FLUX_LIMIT, FLUX_LIMIT)
+    mean, std = flux.mean(1, keepdim=True), flux.std(1, keepdim=True).clamp(min=0.2)
+    windows = ((flux - mean) / std).unfold(1, WINDOW, STRIDE)  # (n, 777, 20)
+    tokens = F.pad(windows, (2, 0, 1, 0))
+    tokens[:, 0, 0], tokens[:, 0, 1] = (mean[:, 0] - 2) / 2, (std[:, 0] - 2) / 8
+    return tokens
 
 
 def augment(flux: Tensor, generator: torch.Generator) -> Tensor:

@@ -4,9 +4,12 @@ rule embed:
         tracked=model_file("model.safetensors"),
         code=code(
             "embed",
+            "encoders/astrodino",
+            "encoders/attention",
             "encoders/base",
             "encoders/compact",
             "encoders/resnet",
+            "encoders/specformer",
             "encoders/spender",
             "heads",
             "images",

@@ -5,9 +5,12 @@ if config["model"]["from_checkpoint"] is not None:
             tracked=existing(config["model"]["from_checkpoint"]),
             code=code(
                 "checkpoints",
+                "encoders/astrodino",
+                "encoders/attention",
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
+                "encoders/specformer",
                 "encoders/spender",
                 "heads",
                 "images",

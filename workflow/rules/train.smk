@@ -4,9 +4,12 @@ if trains():
         input:
             manifest="results/{run}/dataset/manifest.json",
             modules=code(
+                "encoders/astrodino",
+                "encoders/attention",
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
+                "encoders/specformer",
                 "encoders/spender",
                 "heads",
                 "images",
