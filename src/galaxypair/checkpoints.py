@@ -132,7 +132,7 @@ def read_rep(path: Path) -> dict[str, Tensor]:
 
 
 def _unchunked(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Name blocks `blocks.7.` that DINOv2 trained in chunks, `blocks.1.7.`: their second number counts all."""
+    """Name blocks `blocks.7.` that DINOv2 trained in chunks, `blocks.1.7.`; the 7 counts over all."""
     return {re.sub(r"(\bblocks)\.\d+\.(\d+)\.", r"\1.\2.", key): value for key, value in state.items()}
 
 
@@ -170,9 +170,7 @@ def read_specformer(path: Path) -> dict[str, Tensor]:
     dict of str to Tensor
         For `Specformer`.
     """
-    return _tensors(
-        _section(read_checkpoint(path), "state_dict"), path, "the spectrum encoder of AstroCLIP"
-    )
+    return _tensors(_section(read_checkpoint(path), "state_dict"), path, "the spectrum encoder of AstroCLIP")
 
 
 def read_astroclip_v2(path: Path) -> dict[str, Tensor]:

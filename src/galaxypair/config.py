@@ -207,14 +207,14 @@ def _model_contradictions(model: dict) -> list[str]:
         layout = model["checkpoint_layout"]
         differing = [(key, value) for key, value in LAYOUTS[layout].items() if _at(model, key) != value]
         return [
-            f"`model.{key}` is {_at(model, key)}, but checkpoints of layout {layout} hold {value}; take it over "
-            f"from config/{layout}_checkpoint.yaml."
+            f"`model.{key}` is {_at(model, key)}, but checkpoints of layout {layout} hold {value}; take it "
+            f"over from config/{layout}_checkpoint.yaml."
             for key, value in differing
         ] or _heads_that_do_not_fit(model)
     published = [m for m in ("image", "spectrum") if model[m]["encoder"] != "compact"]
     return [
-        f"`model.{m}.encoder` is {model[m]['encoder']}, whose published weights cannot be trained on yet; choose "
-        "compact, or name a checkpoint of a whole model in `model.from_checkpoint`."
+        f"`model.{m}.encoder` is {model[m]['encoder']}, whose published weights cannot be trained on yet; "
+        "choose compact, or name a checkpoint of a whole model in `model.from_checkpoint`."
         for m in published
         if _trains(model)
     ] or _heads_that_do_not_fit(model)
@@ -229,9 +229,9 @@ def _heads_that_do_not_fit(model: dict) -> list[str]:
         gives_tokens = part[encoder].get("output") == "tokens"
         if head.startswith("cross_attention") and not gives_tokens:
             lines.append(
-                f"`model.{modality}.head` is {head}, which reads tokens, but the encoder {encoder} as it is set "
-                "gives one feature vector for a galaxy; choose linear, mlp or prelu_mlp, or `output: tokens` of "
-                "an encoder that has it."
+                f"`model.{modality}.head` is {head}, which reads tokens, but the encoder {encoder} as it is "
+                "set gives one feature vector for a galaxy; choose linear, mlp or prelu_mlp, or "
+                "`output: tokens` of an encoder that has it."
             )
         elif gives_tokens and not head.startswith("cross_attention"):
             lines.append(

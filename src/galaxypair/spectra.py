@@ -142,7 +142,7 @@ def window_tokens(flux: Tensor) -> Tensor:
     Notes
     -----
     The scatter is at least 0.2, so that a spectrum that is zero throughout has finite tokens. The last
-    11 bins fill no window of their own and are left out, as in the original.
+    bin lies in no window: a partial one would hold it, which the original leaves out.
     """
     flux = flux.clamp(-FLUX_LIMIT, FLUX_LIMIT)
     mean, std = flux.mean(1, keepdim=True), flux.std(1, keepdim=True).clamp(min=0.2)

@@ -26,7 +26,7 @@ rule embed:
         "../../envs/train.yaml"
     threads: 16
     resources:
-        mem_mb=2000,
+        mem_mb=2000 + model_mb(),
     params:
         split="{split}",
         model=lambda wildcards: f"results/{trained_run()}/model",

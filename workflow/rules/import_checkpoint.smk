@@ -2,7 +2,7 @@ if config["model"]["from_checkpoint"] is not None:
 
     rule import_checkpoint:
         input:
-            tracked=existing(config["model"]["from_checkpoint"]),
+            tracked=checkpoint() if fetches_checkpoint() else existing(checkpoint()),
             code=code(
                 "checkpoints",
                 "encoders/astrodino",
@@ -28,9 +28,9 @@ if config["model"]["from_checkpoint"] is not None:
         conda:
             "../../envs/train.yaml"
         resources:
-            mem_mb=2000,
+            mem_mb=2000 + model_mb(),
         params:
-            checkpoint=config["model"]["from_checkpoint"],
+            checkpoint=checkpoint(),
             model_settings=config["model"],
             run=config["run"],
         script:
