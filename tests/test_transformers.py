@@ -242,7 +242,7 @@ def test_specformer_weights_are_read_from_both_forms(shrunk, tmp_path, lightning
 
 def test_swapped_files_are_refused(shrunk, tmp_path):
     torch.save({"state_dict": small.states()["spectrum"]}, tmp_path / "specformer.ckpt")
-    with pytest.raises(DataError, match="lacks `cls_token`"):
+    with pytest.raises(DataError, match="holds no weights where the image encoder of AstroCLIP"):
         checkpoints.load_encoder(AstroDINO(), "astrodino", tmp_path / "specformer.ckpt")
 
 
