@@ -211,7 +211,8 @@ def _model_contradictions(model: dict) -> list[str]:
             f"over from config/{layout}_checkpoint.yaml."
             for key, value in differing
         ] or _heads_that_do_not_fit(model)
-    published = [m for m in ("image", "spectrum") if model[m]["encoder"] != "compact"]
+    # aion brings its weights along, and its head is trained
+    published = [m for m in ("image", "spectrum") if model[m]["encoder"] not in ("compact", "aion")]
     return [
         f"`model.{m}.encoder` is {model[m]['encoder']}, whose published weights cannot be trained on yet; "
         "choose compact, or name a checkpoint of a whole model in `model.from_checkpoint`."

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from galaxypair import heads, io
+from galaxypair.encoders.aion import AionImageEncoder, AionSpectrumEncoder
 from galaxypair.encoders.astrodino import AstroDINO
 from galaxypair.encoders.base import Encoder, misfit
 from galaxypair.encoders.compact import CompactImageEncoder, CompactSpectrumEncoder
@@ -22,11 +23,13 @@ IMAGE_ENCODERS = {
     "compact": CompactImageEncoder,
     "stein_resnet50": SteinResNet50,
     "astrodino": AstroDINO,
+    "aion": AionImageEncoder,
 }
 SPECTRUM_ENCODERS = {
     "compact": CompactSpectrumEncoder,
     "spender": SpenderEncoder,
     "specformer": Specformer,
+    "aion": AionSpectrumEncoder,
 }
 
 

@@ -76,7 +76,7 @@ def fetches_checkpoint():
 
 def model_mb():
     """Memory that the weights of the model take while they are loaded; of AstroCLIP's, 1.5 GB twice."""
-    large = {"astrodino", "specformer"}
+    large = {"astrodino", "specformer", "aion"}
     used = {config["model"][m]["encoder"] for m in ("image", "spectrum")}
     return 4000 if used & large else 0
 

@@ -4,6 +4,7 @@ rule embed:
         tracked=model_file("model.safetensors"),
         code=code(
             "embed",
+            "encoders/aion",
             "encoders/astrodino",
             "encoders/attention",
             "encoders/base",

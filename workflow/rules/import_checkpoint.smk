@@ -5,6 +5,7 @@ if config["model"]["from_checkpoint"] is not None:
             tracked=checkpoint() if fetches_checkpoint() else existing(checkpoint()),
             code=code(
                 "checkpoints",
+                "encoders/aion",
                 "encoders/astrodino",
                 "encoders/attention",
                 "encoders/base",
