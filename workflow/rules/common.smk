@@ -59,6 +59,28 @@ def published_weights():
     ]
 
 
+def checkpoint():
+    """The published checkpoint that is imported: one that is fetched, by its entry, or the user's own file."""
+    name = config["model"]["from_checkpoint"]
+    return (
+        f"results/{config['run']}/weights/{name}.ckpt"
+        if name in published_weights()
+        else name
+    )
+
+
+def fetches_checkpoint():
+    """Whether the checkpoint that is imported is fetched first."""
+    return config["model"]["from_checkpoint"] in published_weights()
+
+
+def model_mb():
+    """Memory that the weights of the model take while they are loaded; of AstroCLIP's, 1.5 GB twice."""
+    large = {"astrodino", "specformer", "aion"}
+    used = {config["model"][m]["encoder"] for m in ("image", "spectrum")}
+    return 4000 if used & large else 0
+
+
 def fetched_survey():
     """Files of the survey that come as they are published; a source makes the others itself."""
     files = ["joint.h5", "provabgs.hdf5"]
