@@ -53,7 +53,7 @@ class FileServer(ThreadingHTTPServer):
         self.answers_after, self.sending = answers_after, threading.Lock()
         self.modified = 1_700_000_000
         self.requests: list[dict[str, str]] = []
-        self.served: list[tuple[int, int]] = []
+        self._served: list[tuple[int, int]] = []
 
     def __enter__(self) -> "FileServer":
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -67,9 +67,13 @@ class FileServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/{name}"
 
     @property
-    def bytes_served(self) -> int:
+    def served(self) -> list[tuple[int, int]]:
         with self.sending:  # a client may have the last byte before it is noted here
-            return sum(stop - start for start, stop in self.served)
+            return self._served
+
+    @property
+    def bytes_served(self) -> int:
+        return sum(stop - start for start, stop in self.served)
 
     def next_answer(self) -> Answer:
         return self.answers.pop(0) if self.answers and self.bytes_served >= self.answers_after else Answer()
@@ -154,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
                     sent += len(block)
                     time.sleep(answer.slow_s if slow else 0)
             finally:
-                self.server.served.append((start, start + sent))
+                self.server._served.append((start, start + sent))
                 self.close_connection |= faulty or "Content-Length" in answer.headers
         if answer.stall_after is not None:
             time.sleep(30)

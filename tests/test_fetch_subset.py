@@ -9,6 +9,7 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -20,7 +21,7 @@ from http_server import Answer, FileServer
 from galaxypair import io, splits, tables
 from galaxypair.errors import DataError
 from galaxypair.fetch import remote, subset
-from galaxypair.fetch.http import InterruptedTransferError
+from galaxypair.fetch.http import InterruptedTransferError, Patience
 from galaxypair.fetch.transfer import Wanted
 
 NAME = "remote.h5"
@@ -276,6 +277,21 @@ def test_server_that_sends_only_whole_files_is_named_and_soon(tmp_path, survey):
         assert server.bytes_served < survey.stat().st_size / 4
 
 
+def test_file_that_is_shorter_now_is_asked_for_again(survey):
+    with FileServer({NAME: survey}) as server:
+        curl = remote._Curl(server.url(NAME), "", HASTY)
+        with pytest.raises(InterruptedTransferError, match="HTTP status 416"):
+            curl.get(survey.stat().st_size, survey.stat().st_size + 1)
+
+
+def test_server_that_asks_to_wait_is_waited_for(tmp_path, survey, monkeypatch):
+    waits = []
+    monkeypatch.setattr(subset, "time", SimpleNamespace(sleep=waits.append))
+    with FileServer({NAME: survey}, [Answer(status=503, headers={"Retry-After": "7"})]) as server:
+        fetch(server.url(NAME), tmp_path / "joint.h5", patience=Patience())
+    assert waits == [7]
+
+
 def test_absent_file_is_not_waited_for(tmp_path, caplog):
     with pytest.raises(DataError, match=r"no such file\. Check the path"):
         fetch(tmp_path / "a.h5", tmp_path / "joint.h5")
@@ -350,8 +366,11 @@ def test_credentials_of_the_address_reach_no_log_record_message_or_block(tmp_pat
         server.answers[:] = [Answer(status=302, headers={"Location": secret}), Answer(status=403)]
         with pytest.raises(DataError, match="refuses it") as refused:
             fetch(secret, tmp_path / "again.h5")
+        server.answers[:] = [Answer(ranges=False)]
+        with pytest.raises(DataError, match="does not serve parts") as whole:
+            fetch(secret, tmp_path / "again.h5")
     assert server.url(NAME) in kept and "hunter2" not in kept + json.dumps(record)
-    assert "hunter2" not in f"{caplog.text} {cut.value} {refused.value}"
+    assert "hunter2" not in f"{caplog.text} {cut.value} {refused.value} {whole.value}"
     assert_is_subset(joint, survey, EXPECTED)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -134,6 +135,14 @@ def test_tries_are_counted_anew_after_progress(target):
     with FileServer({NAME: DATA}, [Answer(cut_after=40_000 + OVERLAP)] * 8) as server:
         get(server, target)
     assert target.read_bytes() == DATA
+
+
+def test_server_that_asks_to_wait_is_waited_for(target, monkeypatch):
+    waits = []
+    monkeypatch.setattr(whole, "time", SimpleNamespace(sleep=waits.append))
+    with FileServer({NAME: DATA}, [Answer(status=503, headers={"Retry-After": "7"})]) as server:
+        whole.fetch(Wanted(server.url(NAME), "k"), target)
+    assert waits == [7]
 
 
 def test_file_that_the_user_puts_there_meanwhile_is_not_overwritten(target, monkeypatch):
