@@ -119,7 +119,9 @@ def image_reasons(images: np.ndarray, cuts: Cuts) -> np.ndarray:
     """
     seen, core = central(images, cuts.seen_px), central(images, cuts.core_px)
     sane, absent = _sane(seen.reshape(len(images), -1), cuts.largest)
-    bad = (core == 0).any(3).mean((1, 2))  # a pixel is bad if some band has no data
+    bad = np.zeros(len(images))
+    holes = (seen.reshape(len(images), -1) == 0).any(1)  # few images have any: the next line is slow
+    bad[holes] = (core[holes] == 0).any(3).mean((1, 2))  # a pixel is bad if some band has no data
     # the target itself, by band: the sky around it may well be a little below zero
     target = np.moveaxis(central(images, TARGET_PX), 3, 1).reshape(len(images) * 3, -1)
     negative = (significance(target, target != 0).reshape(-1, 3) < NEGATIVE_SIGMA).all(1)

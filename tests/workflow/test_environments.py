@@ -11,7 +11,11 @@ import yaml
 REPO = Path(__file__).resolve().parents[2]
 SRC, SCRIPTS = REPO / "src", REPO / "workflow" / "scripts"
 ENVIRONMENTS = sorted((REPO / "envs").glob("*.yaml"))
-CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # of packages called otherwise on PyPI
+CONDA_NAMES = {  # of packages called otherwise on PyPI
+    "torch": "pytorch",
+    "matplotlib": "matplotlib-base",
+    "xxhash": "python-xxhash",
+}
 IMPORT_NAMES = {"sklearn": "scikit-learn", "umap": "umap-learn", "PIL": "pillow", "yaml": "pyyaml"}
 
 UNIMPORTED = {
