@@ -171,7 +171,7 @@ def test_killed_and_cut_transfers_cost_a_block_each(target):
     part, points = part_of(target), (1_000_000, 2_000_000, 3_000_000)
     with FileServer({NAME: data}) as server:
         for point in points:
-            server.answers[:] = [Answer(slow_after=1_000_000)]
+            server.answers[:] = [Answer(slow_after=1_000_000, slow_s=0.01)]
             child = start_child(server.url(NAME), target)
             while not (part.exists() and part.stat().st_size > point + 50_000) and child.poll() is None:
                 time.sleep(0.002)
