@@ -53,6 +53,4 @@ def test_half_a_pixel_keeps_the_sky_level_and_is_no_new_noise():
 
 
 def test_pixels_never_become_those_without_data():
-    image = np.ones((30, 30, 3), "f4")
-    image[::2] = -1
-    assert (repeats.cut_again(image, (0.5, 0)) != 0).all()
+    assert (repeats.cut_again(np.zeros((30, 30, 3), "f4"), (0.5, 0)) != 0).all()
