@@ -119,6 +119,22 @@ def test_astrodino_computes_what_its_weights_say(shrunk, output):
     torch.testing.assert_close(made.eval()(stored), torch.stack(expected), **CLOSE)
 
 
+@torch.inference_mode()
+def test_astrodino_equals_transformers_dinov2(shrunk):
+    library = pytest.importorskip("transformers", reason="parity with transformers: not installed")
+    ours = AstroDINO(output="cls").eval()
+    state = small.states()["image"]
+    ours.load_state_dict(state)
+    settings = library.Dinov2Config(
+        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, image_size=144, patch_size=12
+    )
+    theirs = library.Dinov2Model(settings).eval()
+    theirs.load_state_dict(small.as_transformers(state, theirs.state_dict()))
+    pictures = torch.rand(2, 3, 144, 144)
+    expected = theirs(pixel_values=pictures).last_hidden_state[:, 0]
+    torch.testing.assert_close(ours.encode(pictures), expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("crop_px", [96, 152])
 def test_astrodino_looks_at_144_pixels_alone(shrunk, crop_px):
     with pytest.raises(ConfigError, match=rf"`model.image.crop_px` is {crop_px}.*144"):

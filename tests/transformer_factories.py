@@ -1,5 +1,7 @@
 """AstroCLIP's networks made small, files laid out as its checkpoints, and plain forward passes of both."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,31 @@ def make_astroclip(path: Path, **extra: Tensor) -> Path:
         **extra,
     }
     return save_with_modules(path, state)
+
+
+def as_transformers(state: State, names: Iterable[str]) -> State:
+    """Rename the image encoder's weights as the library transformers does."""
+    renamed = {
+        "embeddings.position_embeddings": "pos_embed",
+        "embeddings.patch_embeddings.projection": "patch_embed.proj",
+        "embeddings.": "",
+        "encoder.layer.": "blocks.",
+        "layer_scale1.lambda1": "ls1.gamma",
+        "layer_scale2.lambda1": "ls2.gamma",
+        "attention.o_proj": "attn.proj",
+    }
+    out = {}
+    for name in names:
+        key = name.replace("layernorm.", "norm.")
+        for theirs, ours in renamed.items():
+            key = key.replace(theirs, ours)
+        key = re.sub(r".*layer\.(\d+)\.", r"blocks.\1.", key)
+        if found := re.search(r"attention\.([qkv])_proj", key):
+            part = state[key.replace(found[0], "attn.qkv")].chunk(3)["qkv".index(found[1])]
+            out[name] = part
+        else:
+            out[name] = state[key]
+    return out
 
 
 def attention(queries: Tensor, keys: Tensor, values: Tensor, n_heads: int) -> Tensor:
