@@ -158,6 +158,7 @@ def white_noise(flux: Tensor) -> Tensor:
     Parameters
     ----------
     flux : Tensor of shape (n, 7781), float32
+        Exactly 0 where there is no data.
 
     Returns
     -------
@@ -165,7 +166,9 @@ def white_noise(flux: Tensor) -> Tensor:
         At least 1e-4.
     """
     # median |difference of neighbours| = 0.954 sigma for white noise
-    return flux.diff(dim=1).abs().median(dim=1, keepdim=True).values.clamp(min=1e-4) / 0.954
+    known = (flux[:, 1:] != 0) & (flux[:, :-1] != 0)
+    step = flux.diff(dim=1).abs().where(known, torch.nan)
+    return step.nanmedian(dim=1, keepdim=True).values.nan_to_num(0).clamp(min=1e-4) / 0.954
 
 
 def augment(flux: Tensor, generator: torch.Generator) -> Tensor:
