@@ -44,6 +44,7 @@ def test_shipped_config_passes():
             r"unknown key `joint` in `download`; did you mean `download.files.joint`\?",
         ),
         ("download.files.joint.url", "ftp://a/b.h5", r"not allowed. It means: address of a file, http:// or"),
+        ("download.files.joint.url", "ftp://me:x@a/b.h5?y", r"url` is 'ftp://a/b.h5', which is not allowed"),
         ("download.files.joint.url", "https://a/b/", r"not allowed. It means: address of a file"),
         ("download.files.spender.sha256", "b9bc8d", r"not allowed. It means: 8 to 64 hexadecimal digits"),
         ("train.epochs", "many", r"`train.epochs` is 'many', expected a whole number\."),

@@ -130,6 +130,12 @@ def test_page_fetches_nothing_from_elsewhere(tmp_path, settings, tables):
     assert not re.search(r"<link|<script|@import|url\(", html)
 
 
+def test_page_shows_no_credentials(tmp_path, settings, tables):
+    joint = {"url": "https://user:hunter2@host/a.h5?token=hunter2"}
+    html = page(tmp_path, {**settings, "ours": [joint]}, tables)
+    assert "https://host/a.h5" in html and "hunter2" not in html
+
+
 def test_page_links_lead_to_places_that_exist(tmp_path, settings, tables):
     html = page(tmp_path, settings, tables, FIGURES)
     ids = re.findall(r'\bid="([^"]+)"', html)

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from galaxypair.errors import ConfigError
+from galaxypair.fetch.address import public_settings
 
 KINDS = {  # of JSON schema, in words
     "object": "a section, `{key: value, ...}`",
@@ -28,6 +29,14 @@ LAYOUTS = {  # of published checkpoints: what each holds
         "image.head": "mlp",
         "spectrum.encoder": "spender",
         "spectrum.head": "prelu_mlp",
+    },
+    "astroclip_v2": {
+        "embedding_dim": 1024,
+        "image.encoder": "astrodino",
+        "image.head": "cross_attention_bare",
+        "image.crop_px": 144,
+        "spectrum.encoder": "specformer",
+        "spectrum.head": "cross_attention",
     },
 }
 
@@ -132,7 +141,7 @@ def _explain(error: ValidationError, root: dict) -> list[str]:
         found = "null" if error.instance is None else repr(error.instance)
         return [f"{name} is {found}, expected {' or '.join(KINDS[kind] for kind in kinds)}.{meaning}"]
     if error.validator == "pattern":
-        return [f"{name} is {error.instance!r}, which is not allowed.{meaning}"]
+        return [f"{name} is {public_settings(error.instance)!r}, which is not allowed.{meaning}"]
     return [f"{name}: {error.message}.{meaning}"]
 
 
@@ -206,21 +215,50 @@ def _trains(model: dict) -> bool:
 def _model_contradictions(model: dict) -> list[str]:
     if model["from_run"] and model["from_checkpoint"]:
         return ["`model.from_run` and `model.from_checkpoint` name two models; set one of them to null."]
-    found = {f"{m}.{key}": model[m][key] for m in ("image", "spectrum") for key in ("encoder", "head")}
     if model["from_checkpoint"]:
+        layout = model["checkpoint_layout"]
+        differing = [(key, value) for key, value in LAYOUTS[layout].items() if _at(model, key) != value]
         return [
-            f"`model.{key}` is {found[key]}, but checkpoints of layout {model['checkpoint_layout']} hold "
-            f"{value}; take it over from config/rep_checkpoint.yaml."
-            for key, value in LAYOUTS[model["checkpoint_layout"]].items()
-            if found[key] != value
-        ]
-    published = [key for key in ("image.encoder", "spectrum.encoder") if found[key] != "compact"]
+            f"`model.{key}` is {_at(model, key)}, but checkpoints of layout {layout} hold {value}; take it "
+            f"over from config/{layout}_checkpoint.yaml."
+            for key, value in differing
+        ] or _heads_that_do_not_fit(model)
+    # aion brings its weights along, and its head is trained
+    published = [m for m in ("image", "spectrum") if model[m]["encoder"] not in ("compact", "aion")]
     return [
-        f"`model.{key}` is {found[key]}, whose published weights cannot be trained on yet; choose compact, "
-        "or name a checkpoint of a whole model in `model.from_checkpoint`."
-        for key in published
+        f"`model.{m}.encoder` is {model[m]['encoder']}, whose published weights cannot be trained on yet; "
+        "choose compact, or name a checkpoint of a whole model in `model.from_checkpoint`."
+        for m in published
         if _trains(model)
-    ]
+    ] or _heads_that_do_not_fit(model)
+
+
+def _heads_that_do_not_fit(model: dict) -> list[str]:
+    """Heads with attention need an encoder that gives tokens, the others one that does not."""
+    lines = []
+    for modality in ("image", "spectrum"):
+        part = model[modality]
+        encoder, head = part["encoder"], part["head"]
+        gives_tokens = part[encoder].get("output") == "tokens"
+        if head.startswith("cross_attention") and not gives_tokens:
+            lines.append(
+                f"`model.{modality}.head` is {head}, which reads tokens, but the encoder {encoder} as it is "
+                "set gives one feature vector for a galaxy; choose linear, mlp or prelu_mlp, or "
+                "`output: tokens` of an encoder that has it."
+            )
+        elif gives_tokens and not head.startswith("cross_attention"):
+            lines.append(
+                f"`model.{modality}.head` is {head}, which reads one feature vector for a galaxy, but "
+                f"`model.{modality}.{encoder}.output` is tokens; choose cross_attention, or another output."
+            )
+    return lines
+
+
+def _at(section: dict, dotted: str) -> Any:
+    """Look a value up by its dotted name."""
+    for key in dotted.split("."):
+        section = section[key]
+    return section
 
 
 def _unknown(where: str, key: str, known: list[str], root: dict) -> str:

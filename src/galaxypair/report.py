@@ -15,6 +15,8 @@ import yaml
 from docutils.core import publish_parts
 from markupsafe import Markup
 
+from galaxypair.fetch.address import public_settings
+
 # Section -> figures in it, written as the rules write their outputs. The caption of a figure is the
 # file workflow/report/{name without wildcards}.rst.
 SECTIONS = {
@@ -228,7 +230,7 @@ def render(
         tables={title: t for title, t in report_tables.items() if len(t)},
         summary=summary,
         versions=versions(),
-        settings_text=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
+        settings_text=yaml.safe_dump(public_settings(settings), sort_keys=False, allow_unicode=True),
         command=command,
         trained_on=trained_on,
         imported=imported,

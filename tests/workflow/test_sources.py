@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from test_hub import FEATURES, make_parquet, make_rows
-from test_mmu import EXPECTED, make_survey
+from test_published_hub import FEATURES, make_parquet, make_rows
+from test_published_mmu import EXPECTED, make_survey
 
 from galaxypair import io
 

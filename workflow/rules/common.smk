@@ -8,7 +8,7 @@ sys.path.insert(0, str(_ROOT / "src"))
 
 from galaxypair import config as config_check
 from galaxypair.errors import ConfigError
-from galaxypair.layouts import holds_pixels, split_files
+from galaxypair.published.layouts import holds_pixels, split_files
 from snakemake.exceptions import WorkflowError
 
 _SCHEMA = config_check.load_schema(
@@ -57,6 +57,28 @@ def published_weights():
         for name in config["download"]["files"]
         if name not in ("joint", "provabgs")
     ]
+
+
+def checkpoint():
+    """The published checkpoint that is imported: one that is fetched, by its entry, or the user's own file."""
+    name = config["model"]["from_checkpoint"]
+    return (
+        f"results/{config['run']}/weights/{name}.ckpt"
+        if name in published_weights()
+        else name
+    )
+
+
+def fetches_checkpoint():
+    """Whether the checkpoint that is imported is fetched first."""
+    return config["model"]["from_checkpoint"] in published_weights()
+
+
+def model_mb():
+    """Memory that the weights of the model take while they are loaded; of AstroCLIP's, 1.5 GB twice."""
+    large = {"astrodino", "specformer", "aion"}
+    used = {config["model"][m]["encoder"] for m in ("image", "spectrum")}
+    return 4000 if used & large else 0
 
 
 def fetched_survey():

@@ -2,12 +2,16 @@ if config["model"]["from_checkpoint"] is not None:
 
     rule import_checkpoint:
         input:
-            tracked=existing(config["model"]["from_checkpoint"]),
+            tracked=checkpoint() if fetches_checkpoint() else existing(checkpoint()),
             code=code(
                 "checkpoints",
+                "encoders/aion",
+                "encoders/astrodino",
+                "encoders/attention",
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
+                "encoders/specformer",
                 "encoders/spender",
                 "heads",
                 "images",
@@ -26,9 +30,9 @@ if config["model"]["from_checkpoint"] is not None:
         conda:
             "../../envs/train.yaml"
         resources:
-            mem_mb=2000,
+            mem_mb=2000 + model_mb(),
         params:
-            checkpoint=config["model"]["from_checkpoint"],
+            checkpoint=checkpoint(),
             model_settings=config["model"],
             run=config["run"],
         script:

@@ -4,9 +4,13 @@ if trains():
         input:
             manifest="results/{run}/dataset/manifest.json",
             modules=code(
+                "encoders/aion",
+                "encoders/astrodino",
+                "encoders/attention",
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
+                "encoders/specformer",
                 "encoders/spender",
                 "heads",
                 "images",
@@ -29,7 +33,7 @@ if trains():
             "../../envs/train.yaml"
         threads: 16
         resources:
-            mem_mb=4000,
+            mem_mb=4000 + model_mb(),
             gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
         params:
             # outside the declared outputs, so that an interrupted training is not lost

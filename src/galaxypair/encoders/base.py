@@ -16,12 +16,15 @@ class Encoder(nn.Module, ABC):
     ----------
     n_features : int
         Length of a feature vector.
+    tokens : bool
+        Whether a galaxy has one feature vector for each of its tokens, for heads with attention, or one.
     rows_at_once : int
         Galaxies that go through the network together where no gradient is kept: memory stays bounded
         whatever the batch.
     """
 
     n_features: int
+    tokens: bool = False
     rows_at_once: int = 1024
 
     @abstractmethod
@@ -50,7 +53,7 @@ class Encoder(nn.Module, ABC):
 
         Returns
         -------
-        Tensor of shape (n, n_features)
+        Tensor of shape (n, n_features) or, with `tokens`, (n, tokens, n_features)
         """
 
     def forward(self, raw: Tensor, z: Tensor | None = None) -> Tensor:
@@ -63,7 +66,7 @@ class Encoder(nn.Module, ABC):
 
         Returns
         -------
-        Tensor of shape (n, n_features)
+        Tensor of shape (n, n_features) or, with `tokens`, (n, tokens, n_features)
         """
         with torch.no_grad(), torch.autocast(raw.device.type, enabled=False):
             prepared = self.prepare(raw.float(), z)

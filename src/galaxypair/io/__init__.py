@@ -1,6 +1,6 @@
 """Reading and writing of the joint file, shards and tables: streamed in, atomic out.
 
-With `ingest` and `download` this is the only place that opens data files.
+With `ingest` and `fetch` this is the only place that opens data files.
 """
 
 from galaxypair.io.arrays import read_arrays, write_arrays

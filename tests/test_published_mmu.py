@@ -17,9 +17,10 @@ from astropy.coordinates import SkyCoord
 from datasets import Dataset
 from hub_server import serve
 
-from galaxypair import io, mmu, tables
+from galaxypair import io, tables
 from galaxypair.errors import DataError
 from galaxypair.io.mmu import find_files, iter_rows, read_columns
+from galaxypair.published import mmu
 
 ARCSEC = 1 / 3600
 
@@ -306,7 +307,7 @@ import json
 import numpy as np
 from galaxypair.errors import DataError
 from galaxypair.io.mmu import find_files, iter_rows, read_columns
-from galaxypair.mmu import SPECTRUM_FIELDS
+from galaxypair.published.mmu import SPECTRUM_FIELDS
 (file,) = find_files("good/x", "mmu.spectra")
 ids = read_columns(file, ("object_id",), key="mmu.spectra")["object_id"].tolist()
 rows = iter_rows(file, np.array([1, 3]), "spectrum", SPECTRUM_FIELDS, key="mmu.spectra")
@@ -330,7 +331,7 @@ def test_rows_of_a_hub_dataset_are_read(tmp_path):
             "HF_ENDPOINT": address,
             "HF_HOME": str(tmp_path / "home"),
             "no_proxy": "127.0.0.1",
-            "PYTHONPATH": str(Path(mmu.__file__).parents[1]),
+            "PYTHONPATH": str(Path(__file__).parents[1] / "src"),
         }
         done = subprocess.run(
             [sys.executable, "-c", REMOTE], env=environment, capture_output=True, text=True, check=False

@@ -13,8 +13,8 @@ import pandas as pd
 
 from galaxypair import io, splits, tables
 from galaxypair.errors import DataError
-from galaxypair.layouts import Layout, recognise
 from galaxypair.ledger import balance, finish_ledger
+from galaxypair.published.layouts import Layout, recognise
 from galaxypair.quality import Cuts, redshift_reasons
 from galaxypair.runtime import Progress
 

@@ -9,9 +9,9 @@ import pytest
 
 from galaxypair import io, tables
 from galaxypair.errors import DataError
-from galaxypair.import_embeddings import fingerprint, import_embeddings
-from galaxypair.layouts import holds_pixels, split_files
-from galaxypair.published_pixels import read_galaxies
+from galaxypair.published.embeddings import fingerprint, import_embeddings
+from galaxypair.published.layouts import holds_pixels, split_files
+from galaxypair.published.pixels import read_galaxies
 from galaxypair.quality import Cuts
 from galaxypair.splits import by_hash
 

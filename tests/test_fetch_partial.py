@@ -8,9 +8,10 @@ import pytest
 from fetching import DATA, NAME, get, names, part_of
 from http_server import Answer, FileServer
 
-from galaxypair import partial, runtime
+from galaxypair import runtime
+from galaxypair.fetch import partial
+from galaxypair.fetch.transfer import OVERLAP
 from galaxypair.io import locks
-from galaxypair.transfer import OVERLAP
 
 
 @pytest.fixture
