@@ -22,6 +22,15 @@ except ConfigError as err:
     raise WorkflowError(str(err)) from None
 
 
+for _link in Path("results", config["run"]).glob("*/*"):
+    # Snakemake would stop at it with a guess about other processes
+    if _link.is_symlink() and not _link.exists():
+        raise WorkflowError(
+            f"`{_link}`: the file that this link names is gone (`{_link.readlink()}`). Put it back, or "
+            "remove the link: what was made from the file stays, and it is fetched again only if need be."
+        )
+
+
 def code(*modules):
     """Modules that define a rule's result: an edit of them reruns it (compared by checksum).
 

@@ -148,6 +148,8 @@ def put_in_place(source: Path, target: Path) -> None:
 
     Notes
     -----
+    Within the working directory the link is relative, so that the whole can be moved.
+
     Not the hard link first: Snakemake renews the time of a rule's outputs, which through a hard
     link is the time of the user's file, and every other run that uses it would start again.
     """
@@ -155,6 +157,13 @@ def put_in_place(source: Path, target: Path) -> None:
         return
     with io.atomic_path(target) as part:
         try:
-            part.symlink_to(source.resolve())
+            part.symlink_to(_address(source.resolve(), target.parent.resolve()))
         except OSError:  # a file system without symbolic links
             os.link(source.resolve(), part)
+
+
+def _address(source: Path, folder: Path) -> str:
+    """Name a file from a folder, if both move together, else from the root."""
+    here = Path.cwd()
+    together = source.is_relative_to(here) and folder.is_relative_to(here)
+    return os.path.relpath(source, folder) if together else str(source)
