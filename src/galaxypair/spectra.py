@@ -152,22 +152,6 @@ def window_tokens(flux: Tensor) -> Tensor:
     return tokens
 
 
-def white_noise(flux: Tensor) -> Tensor:
-    """Estimate the noise of a bin from the differences of neighbours.
-
-    Parameters
-    ----------
-    flux : Tensor of shape (n, 7781), float32
-
-    Returns
-    -------
-    Tensor of shape (n, 1), float32
-        At least 1e-4.
-    """
-    # median |difference of neighbours| = 0.954 sigma for white noise
-    return flux.diff(dim=1).abs().median(dim=1, keepdim=True).values.clamp(min=1e-4) / 0.954
-
-
 def augment(flux: Tensor, generator: torch.Generator) -> Tensor:
     """Degrade each spectrum by its own draw: noise, calibration tilt, scale, cut ends.
 
@@ -199,7 +183,8 @@ def augment(flux: Tensor, generator: torch.Generator) -> Tensor:
     data = flux != 0
     low, high = tables.WAVELENGTH_MIN, tables.WAVELENGTH_MAX
     x = torch.linspace(-1, 1, flux.shape[1], device=flux.device)
-    level = white_noise(flux)
+    # median |difference of neighbours| = 0.954 sigma for white noise
+    level = flux.diff(dim=1).abs().median(dim=1, keepdim=True).values.clamp(min=1e-4) / 0.954
     extra = 1.5 * draw(n, 1).square() * (draw(n, 1) < 0.5)
     out = flux + extra * level * normal(*flux.shape)
     tilt = 0.15 * normal(n, 1) * x + 0.08 * normal(n, 1) * (x.square() - 1 / 3)
