@@ -2,7 +2,11 @@ if config["model"]["from_checkpoint"] is not None:
 
     rule import_checkpoint:
         input:
-            tracked=published_checkpoint() if fetches_checkpoint() else existing(published_checkpoint()),
+            tracked=(
+                published_checkpoint()
+                if fetches_checkpoint()
+                else existing(published_checkpoint())
+            ),
             code=code(
                 "checkpoints",
                 "encoders/aion",
