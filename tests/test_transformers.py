@@ -301,6 +301,17 @@ def test_settings_that_contradict_the_published_model_are_refused(changes, messa
         config.check(astroclip_config(**changes), SCHEMA)
 
 
+def test_dimension_that_attention_cannot_share_out_is_refused():
+    settings = changed("model.embedding_dim", 10)
+    settings["model"]["spectrum"] |= {
+        "encoder": "aion",
+        "head": "cross_attention",
+        "aion": {"output": "tokens"},
+    }
+    with pytest.raises(ConfigError, match=r"`model.embedding_dim` is 10.*multiple of 4"):
+        config.check(settings, SCHEMA)
+
+
 @pytest.mark.parametrize(
     ("part", "message"),
     [

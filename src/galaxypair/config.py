@@ -239,6 +239,11 @@ def _heads_that_do_not_fit(model: dict) -> list[str]:
     for modality in ("image", "spectrum"):
         part = model[modality]
         encoder, head = part["encoder"], part["head"]
+        if head.startswith("cross_attention") and model["embedding_dim"] % 4:
+            lines.append(
+                f"`model.embedding_dim` is {model['embedding_dim']}, but the head {head} of "
+                f"`model.{modality}` needs a multiple of 4, the number of its attention heads."
+            )
         gives_tokens = part[encoder].get("output") == "tokens"
         if head.startswith("cross_attention") and not gives_tokens:
             lines.append(

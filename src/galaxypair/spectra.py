@@ -167,8 +167,11 @@ def white_noise(flux: Tensor) -> Tensor:
     """
     # median |difference of neighbours| = 0.954 sigma for white noise
     known = (flux[:, 1:] != 0) & (flux[:, :-1] != 0)
-    step = flux.diff(dim=1).abs().where(known, torch.nan)
-    return step.nanmedian(dim=1, keepdim=True).values.nan_to_num(0).clamp(min=1e-4) / 0.954
+    step = flux.diff(dim=1).abs()
+    if known.all():  # most batches: a median with gaps takes twice the time
+        return step.median(dim=1, keepdim=True).values.clamp(min=1e-4) / 0.954
+    typical = step.where(known, torch.nan).nanmedian(dim=1, keepdim=True).values
+    return typical.nan_to_num(0).clamp(min=1e-4) / 0.954
 
 
 def augment(flux: Tensor, generator: torch.Generator) -> Tensor:

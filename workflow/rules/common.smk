@@ -68,7 +68,7 @@ def published_weights():
     ]
 
 
-def checkpoint():
+def published_checkpoint():
     """The published checkpoint that is imported: one that is fetched, by its entry, or the user's own file."""
     name = config["model"]["from_checkpoint"]
     return (

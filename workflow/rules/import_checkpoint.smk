@@ -2,7 +2,11 @@ if config["model"]["from_checkpoint"] is not None:
 
     rule import_checkpoint:
         input:
-            tracked=checkpoint() if fetches_checkpoint() else existing(checkpoint()),
+            tracked=(
+                published_checkpoint()
+                if fetches_checkpoint()
+                else existing(published_checkpoint())
+            ),
             code=code(
                 "checkpoints",
                 "encoders/aion",
@@ -32,7 +36,7 @@ if config["model"]["from_checkpoint"] is not None:
         resources:
             mem_mb=2000 + model_mb(),
         params:
-            checkpoint=checkpoint(),
+            checkpoint=published_checkpoint(),
             model_settings=config["model"],
             run=config["run"],
         script:
