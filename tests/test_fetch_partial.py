@@ -2,6 +2,7 @@ import errno
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,12 @@ def test_disk_that_fills_up_ends_in_the_usual_error_and_keeps_the_part(target, m
 def test_two_fetches_of_one_file_are_one(target, caplog):
     caplog.set_level(logging.INFO)
     with FileServer({NAME: DATA}, [Answer(slow_after=100_000)]) as server:
-        both = [threading.Thread(target=get, args=(server, target)) for _ in range(2)]
-        for thread in both:
-            thread.start()
-        for thread in both:
-            thread.join()
+        first = threading.Thread(target=get, args=(server, target))
+        first.start()
+        while not part_of(target).exists():  # which is opened under the lock, signed by then
+            time.sleep(0.001)
+        get(server, target)
+        first.join()
         assert server.served == [(0, len(DATA))]
     assert f"process {os.getpid()} on " in caplog.text and "is at the same work; waiting" in caplog.text
     assert names(target) == [NAME, f"{NAME}.source.json"]

@@ -47,7 +47,7 @@ def test_what_is_to_come_is_told(tmp_path, survey, caplog):
 
 def test_second_job_waits_for_one_that_outlived_its_snakemake(tmp_path, survey, caplog):
     caplog.set_level(logging.INFO)
-    with FileServer({NAME: survey}, [Answer(slow_after=0)] * 99) as server:
+    with FileServer({NAME: survey}, [Answer(slow_after=0)] * 12) as server:
         target = (server.url(NAME), tmp_path / "joint.h5")
         both = [threading.Thread(target=fetch, args=target) for _ in range(2)]
         for job in both:
