@@ -1,7 +1,7 @@
 """Count what interruptions of a download cost: 100 fetches of 200 MB, each broken off once, then completed.
 
 `python benchmarks/download.py [--fetches N] [--megabytes M] [--folder F]`: half of the connections are cut
-at a random byte, half of the fetching processes are killed (SIGKILL) near one while bytes arrive at 2 MB/s;
+at a random byte, half of the fetching processes are killed (SIGKILL) near one while bytes arrive at 0.4 MB/s;
 all else runs at full speed, from a server on 127.0.0.1. The figure is printed last. (Killed at full speed,
 the kernel's socket buffers hold some MB more that the server has sent and no process has seen.)
 """
@@ -23,16 +23,17 @@ os.environ["PYTHONPATH"] = str(REPO / "src")  # for the server of processes
 
 from http_server import Answer, FileServer
 
-from galaxypair import fetch
-from galaxypair.transfer import IN_HAND, OVERLAP, Wanted
+from galaxypair.fetch import whole
+from galaxypair.fetch.http import IN_HAND
+from galaxypair.fetch.transfer import OVERLAP, Wanted
 
 NAME = "a.bin"
 PROCESSES = multiprocessing.get_context("forkserver")  # of which each child starts at once
-PROCESSES.set_forkserver_preload(["galaxypair.fetch"])
+PROCESSES.set_forkserver_preload(["galaxypair.fetch.whole"])
 
 
 def start(server: FileServer, target: Path) -> multiprocessing.Process:
-    child = PROCESSES.Process(target=fetch.fetch, args=(Wanted(server.url(NAME), "benchmark"), target))
+    child = PROCESSES.Process(target=whole.fetch, args=(Wanted(server.url(NAME), "benchmark"), target))
     child.start()
     return child
 
@@ -45,7 +46,7 @@ def cut(server: FileServer, target: Path, at: int) -> None:
 
 def kill(server: FileServer, target: Path, at: int) -> None:
     """Kill the process; another one goes on."""
-    server.answers[:] = [Answer(slow_after=at)]
+    server.answers[:] = [Answer(slow_after=at, slow_s=0.01)]
     part = target.with_name(f"{NAME}.part")
     child = start(server, target)
     while child.is_alive() and not (part.exists() and part.stat().st_size > at):

@@ -19,9 +19,11 @@ import numpy as np
 REPO = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPO / "src"), str(REPO / "tests")]
 
-from range_server import serve
+from http_server import FileServer
 
-from galaxypair import io, subset, tables
+from galaxypair import io, tables
+from galaxypair.fetch import subset
+from galaxypair.fetch.transfer import Wanted
 
 ROW_BYTES = sum(np.prod(s, dtype=int) * np.dtype(d).itemsize for s, d in tables.JOINT_DATASETS.values())
 
@@ -49,7 +51,8 @@ def write_joint(path: Path, rows: int, chunk: int | None) -> None:
 def fetch(url: str, joint: Path, fraction: float) -> tuple[float, float]:
     """Seconds and peak memory [MB] of the fetching process."""
     start = time.perf_counter()
-    subset.fetch_subset(url, joint, fraction=fraction, block_rows=64, train_fraction=0.8)
+    wanted = Wanted(url, "download.files.joint")
+    subset.fetch_subset(wanted, joint, fraction=fraction, block_rows=64, train_fraction=0.8)
     return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -66,13 +69,13 @@ def main() -> None:
         context = multiprocessing.get_context("spawn")
         with context.Pool(1) as pool:
             pool.apply(write_joint, (remote, rows, chosen.chunk))
-        with serve(remote) as served, context.Pool(1) as pool:
-            seconds, megabytes = pool.apply(fetch, (served.url, joint, chosen.fraction))
+        with FileServer({remote.name: remote}) as server, context.Pool(1) as pool:
+            seconds, megabytes = pool.apply(fetch, (server.url(remote.name), joint, chosen.fraction))
         size = remote.stat().st_size
         galaxies = sum(io.check_joint(joint).values())
         print(
             f"{galaxies:,} galaxies, {100 * galaxies / (10 * rows):.2f} % of {size / 1e9:.1f} GB: "
-            f"{100 * served.sent / size:.2f} % of its bytes in {len(served.asked)} requests, "
+            f"{100 * server.bytes_served / size:.2f} % of its bytes in {len(server.served)} requests, "
             f"{seconds:.1f} s, peak memory {megabytes:.0f} MB"
         )
 

@@ -89,7 +89,7 @@ def make_spender(path: Path, *, as_list: bool = False, old_names: bool = False) 
 
 
 def make_rep(path: Path, hidden: tuple[int, ...] = (128, 128)) -> Path:
-    """Write the reproduction's checkpoint; its hyperparameters hold a module of a package that is gone."""
+    """Write the reproduction's checkpoint."""
     spectrum = {
         **spender_state(),
         "instrument.wave_obs": torch.linspace(3600, 9824, tables.N_WAVELENGTH, dtype=torch.float64),
@@ -100,6 +100,11 @@ def make_rep(path: Path, hidden: tuple[int, ...] = (128, 128)) -> Path:
         **prefixed(resnet_state(), "image_encoder.backbone."),
         **prefixed(spectrum, "spectrum_encoder.spec_encoder."),
     }
+    return save_with_modules(path, state)
+
+
+def save_with_modules(path: Path, state: State) -> Path:
+    """Write a checkpoint whose hyperparameters hold a module of a package that is gone, as Lightning does."""
     gone = types.ModuleType("gone_package")
     exec("from torch import nn\nclass OutputExtractor(nn.Module): ...", gone.__dict__)
     sys.modules["gone_package"] = gone

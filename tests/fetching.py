@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from http_server import Answer, FileServer
 
-from galaxypair import fetch
 from galaxypair.errors import DataError
-from galaxypair.transfer import Patience, Wanted
+from galaxypair.fetch import whole
+from galaxypair.fetch.http import Patience
+from galaxypair.fetch.transfer import Wanted
 
 NAME = "a.bin"
 DATA = np.random.default_rng(1).bytes(400_000)
@@ -18,7 +19,7 @@ HASTY = Patience(stall_s=1, stall_bytes_per_s=50_000, tries=4, first_wait_s=0.01
 
 def get(server: FileServer, target: Path, check=None, **known: object) -> dict:
     wanted = Wanted(server.url(NAME), "download.files.joint", **known)
-    return fetch.fetch(wanted, target, check, HASTY)
+    return whole.fetch(wanted, target, check, HASTY)
 
 
 def leave_part(server: FileServer, target: Path, n: int = 200_000) -> None:

@@ -44,6 +44,7 @@ def test_shipped_config_passes():
             r"unknown key `joint` in `download`; did you mean `download.files.joint`\?",
         ),
         ("download.files.joint.url", "ftp://a/b.h5", r"not allowed. It means: address of a file, http:// or"),
+        ("download.files.joint.url", "ftp://me:x@a/b.h5?y", r"url` is 'ftp://a/b.h5', which is not allowed"),
         ("download.files.joint.url", "https://a/b/", r"not allowed. It means: address of a file"),
         ("download.files.spender.sha256", "b9bc8d", r"not allowed. It means: 8 to 64 hexadecimal digits"),
         ("train.epochs", "many", r"`train.epochs` is 'many', expected a whole number\."),
@@ -87,13 +88,26 @@ def test_refusal_names_key_and_remedy(path, value, message):
         config.check(changed(path, value), SCHEMA)
 
 
+@pytest.mark.parametrize("source", ["download", "subset"])
+def test_joint_file_that_cannot_come_from_anywhere_is_refused_at_once(source):
+    settings = changed("source", source)
+    settings["download"]["files"]["joint"]["url"] = None
+    with pytest.raises(ConfigError, match=rf"`source: {source}` needs the joint file, but .* neither `url`"):
+        config.check(settings, SCHEMA)
+    settings["download"]["files"]["joint"]["path"] = "joint.h5"
+    config.check(settings, SCHEMA)
+
+
 def test_nothing_is_asked_of_the_training_where_embeddings_are_there():
     settings = changed("source", "embeddings")
     settings["split"] = {"train_fraction": 0.5, "val_fraction": 0}
     config.check(settings, SCHEMA)
-    settings["model"]["from_run"] = "other"
-    with pytest.raises(ConfigError, match=r"`model\.from_run` names a model, but with `source: embeddings`"):
-        config.check(settings, SCHEMA)
+    for key in ("from_run", "from_checkpoint"):
+        settings["model"] |= {"from_run": None, "from_checkpoint": None, key: "other"}
+        with pytest.raises(
+            ConfigError, match=rf"`model\.{key}` names a model, but with `source: embeddings`"
+        ):
+            config.check(settings, SCHEMA)
 
 
 def published(**changes):

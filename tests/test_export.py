@@ -12,7 +12,7 @@ from factories import make_dataset, make_embeddings
 from galaxypair import export, io, tables
 from galaxypair.data_card import MEANINGS, data_card, size_category
 from galaxypair.errors import DataError
-from galaxypair.import_embeddings import iter_blocks
+from galaxypair.published.embeddings import iter_blocks
 
 N = 30
 IDS = 39627000000000000 + np.arange(N)
@@ -157,6 +157,13 @@ def test_card_says_what_it_is_and_warns_of_mock_galaxies(tmp_path):
         assert told in card, told
     assert card.count("---\n") == 2
     assert all(f"| `{name}` |" in card for name in export.galaxy_features(8))
+
+
+def test_card_shows_no_credentials():
+    files = {"joint": {"url": "https://user:hunter2@host/a.h5?token=hunter2"}}
+    settings = {"run": "r", "source": "download", "download": {"files": files}}
+    card = data_card("galaxies", settings, {"test": 5}, {"image": "x"}, "out")
+    assert "https://host/a.h5" in card and "hunter2" not in card
 
 
 @pytest.mark.parametrize("source", ["ingest", "download", "embeddings"])

@@ -148,3 +148,12 @@ def test_spectrum_augmentations_cut_ends_tilt_and_scale_as_documented():
     low, middle, high = out[:, 1945].log(), out[:, 3890].log(), out[:, 5835].log()
     assert (middle - np.log(5)).std() == pytest.approx(0.25, rel=0.1)
     assert (high - low).std() == pytest.approx(0.15, rel=0.1)
+
+
+def test_noise_is_that_of_the_bins_with_data():
+    flux = 3 + 0.5 * torch.randn(2, 7781, generator=torch.Generator().manual_seed(1))
+    gaps = flux.clone()
+    gaps[:, 1000:5000], gaps[1] = 0, 0
+    assert spectra.white_noise(flux)[0].item() == pytest.approx(0.5, rel=0.05)
+    assert spectra.white_noise(gaps)[0].item() == pytest.approx(0.5, rel=0.05)
+    assert spectra.white_noise(gaps)[1].item() == pytest.approx(1e-4 / 0.954)

@@ -1,6 +1,7 @@
 """Images of one galaxy are found by their pixels, and distinct galaxies are not taken for one."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -90,6 +91,31 @@ def test_shift_is_found():
     assert np.abs(shift[0] - [3, -2]).max() <= 1
     comparison = lookalikes.Comparison(a, b, *noise)
     assert comparison.best(tuple(shift[0].tolist())) == comparison.at((3, -2))
+
+
+def star(x: float, y: float, seed: int) -> np.ndarray:
+    i, j = np.mgrid[:CROP, :CROP]
+    shape = 10 * (1 + ((i - x) ** 2 + (j - y) ** 2) / 12) ** -3
+    sky = np.random.default_rng(seed).normal(0, 0.01, (CROP, CROP, 3))
+    return (shape[..., None] * [0.5, 1, 1.5] + sky).astype("f4")
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.5, 0), (-0.5, 0.5), (1.5, -2.5)])
+def test_half_a_pixel_is_found_where_a_bright_core_gives_whole_ones_away(x, y):
+    a, b = star(56, 56, 1), star(56 + x, 56 + y, 2)
+    noise = lookalikes.pixel_noise(np.stack([a, b]))
+    comparison = lookalikes.Comparison(a, b, *noise)
+    whole = min(comparison.at((math.floor(x) + i, math.floor(y) + j))[0] for i in (0, 1) for j in (0, 1))
+    value, _ = comparison.best((math.floor(x), math.floor(y)))
+    assert value == comparison.at((x, y))[0] < 1.5
+    assert whole > 1.8
+
+
+def test_noise_of_a_mean_of_neighbours_is_allowed_for():
+    sky = [np.random.default_rng(seed).normal(3, 0.5, (CROP, CROP, 3)).astype("f4") for seed in (1, 2)]
+    comparison = lookalikes.Comparison(*sky, *np.full((2, 3), 0.5, "f4"))
+    whole, half, quarter = (comparison.at(shift)[0] for shift in ((0, 0), (0.5, 0), (0.5, 0.5)))
+    assert [half, quarter] == pytest.approx([whole, whole], rel=0.06)
 
 
 def test_blank_images_are_no_pair():

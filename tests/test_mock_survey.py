@@ -7,7 +7,7 @@ from astropy.table import Table
 from mock_factories import drawn, library_file, make_settings, needs_grids
 
 from galaxypair import io, tables
-from galaxypair.mock import junk, survey
+from galaxypair.mock import junk, repeats, survey
 
 pytestmark = needs_grids
 
@@ -66,14 +66,37 @@ def test_exact_zeros_and_bad_redshifts_belong_to_junk_alone(truth, blocks):
     np.testing.assert_array_equal(outside, kinds == junk.FAILED_REDSHIFT)
 
 
-def test_repeats_share_the_galaxy_but_not_the_noise(truth, blocks):
-    spectra = np.concatenate([b.spectra for b in blocks])
-    again = np.flatnonzero(truth["repeats"] >= 0)
+def test_repeats_share_the_cutout_but_not_the_spectrum(truth, blocks):
+    spectra, images = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("spectra", "images"))
+    again, first = repeats.first_rows(truth)
     assert len(again) == 6
-    for i in again:
-        first = np.flatnonzero((truth["targetid"] == truth["repeats"][i]) & (truth["repeats"] < 0))[0]
-        assert truth["z"][i] == truth["z"][first]
-        assert np.mean(spectra[i] == spectra[first]) < 0.01
+    np.testing.assert_array_equal(truth["targetid"][first], truth["repeats"][again])
+    for name in ("z", "flux", "fibre_fraction"):
+        np.testing.assert_array_equal(truth[name][again], truth[name][first])
+    assert (spectra[again] == spectra[first]).mean() < 0.01
+    own = truth["targetid"][again] == truth["targetid"][first]
+    np.testing.assert_array_equal(images[again[own]], images[first[own]])
+    for i, j in zip(again[~own], first[~own], strict=True):
+        offset = repeats.offset_px(truth[i], truth[j])
+        assert 0.05 < np.hypot(*offset) <= 1
+        np.testing.assert_array_equal(images[i], repeats.cut_again(images[j], offset))
+
+
+def test_repeats_show_the_light_that_the_first_observation_saw(truth, blocks):
+    spectra = np.concatenate([b.spectra for b in blocks])
+    for i, j in zip(*repeats.first_rows(truth), strict=True):
+        smooth = [np.median(spectra[k, 3000:6000].reshape(-1, 500), axis=1) for k in (i, j)]
+        assert np.median(smooth[0] / smooth[1]) == pytest.approx(1, abs=0.15)
+
+
+def test_other_rows_do_not_depend_on_how_repeats_are_made(truth, blocks, tmp_path, monkeypatch):
+    monkeypatch.setattr(survey, "_write_repeats", lambda *_: None)
+    plain = list(io.iter_joint(write(tmp_path)["joint"]))
+    others = truth["repeats"] < 0
+    for name in ("images", "spectra", "z"):
+        here, there = (np.concatenate([getattr(b, name) for b in some]) for some in (blocks, plain))
+        np.testing.assert_array_equal(here[others], there[others])
+        assert name == "z" or (here[~others] != there[~others]).any()
 
 
 def test_twins_have_another_targetid_at_the_same_place_in_provabgs(truth, files):

@@ -1,6 +1,8 @@
 import itertools
 import operator
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -42,6 +44,19 @@ def test_errors_of_workers_arrive():
 def test_a_killed_worker_is_explained():
     with ordered_map(2) as run, pytest.raises(GalaxypairError, match=r"lack of memory.*fewer cores"):
         list(run(os._exit, range(1, 4)))
+
+
+def test_workers_end_with_a_parent_that_is_killed():
+    """They hold the other end of its standard output, which is closed when the last of them has gone."""
+    code = (
+        "import os; from galaxypair.parallel import ordered_map\n"
+        "if __name__ == '__main__':\n"
+        "    with ordered_map(2) as run:\n"
+        "        list(run(abs, range(4)))\n"
+        "        os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False, timeout=30)
+    assert done.returncode == -9
 
 
 def _invert(x: int) -> float:

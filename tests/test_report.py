@@ -130,11 +130,43 @@ def test_page_fetches_nothing_from_elsewhere(tmp_path, settings, tables):
     assert not re.search(r"<link|<script|@import|url\(", html)
 
 
+def test_page_shows_no_credentials(tmp_path, settings, tables):
+    joint = {"url": "https://user:hunter2@host/a.h5?token=hunter2"}
+    html = page(tmp_path, {**settings, "ours": [joint]}, tables)
+    assert "https://host/a.h5" in html and "hunter2" not in html
+
+
 def test_page_links_lead_to_places_that_exist(tmp_path, settings, tables):
     html = page(tmp_path, settings, tables, FIGURES)
     ids = re.findall(r'\bid="([^"]+)"', html)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'href="#([^"]+)"', html)) <= set(ids)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("download", "Survey: the joint file https://host/a.h5."),
+        ("subset", "Survey: 5 % of each group of the joint file https://host/a.h5."),
+        ("hub", "Survey: the data set owner/name, revision v2, the first 1,000 galaxies of each split."),
+        ("mmu", "Survey: images of a and spectra of b (Multimodal Universe), matched within 0.5″."),
+        ("simulate", None),
+        ("ingest", None),
+    ],
+)
+def test_page_says_where_a_published_survey_comes_from(tmp_path, settings, tables, source, words):
+    joint = {"url": "https://user:hunter2@host/a.h5?token=hunter2", "path": None}
+    settings = {
+        **settings,
+        "source": source,
+        "download": {"files": {**settings["download"]["files"], "joint": joint}},
+        "subset": {"fraction": 0.05},
+        "hub": {"dataset": "owner/name", "revision": "v2", "max_galaxies": 1000},
+        "mmu": {"images": "a", "spectra": "b", "match_radius_arcsec": 0.5},
+    }
+    html = page(tmp_path, settings, tables)
+    assert "hunter2" not in html
+    assert words in html if words else "Survey: " not in html
 
 
 def test_page_warns_of_a_mock_survey_only(tmp_path, settings, tables):

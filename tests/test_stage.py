@@ -3,8 +3,10 @@
 import errno
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -112,6 +114,60 @@ rule count:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out.txt").read_text() == "1 ['PosixPath', 'NoneType', 'int'] x 2"
+
+
+WAITING = """
+def wait(out: Path) -> None:
+    import os, time
+
+    Path("pid").write_text(str(os.getpid()))
+    try:
+        time.sleep(60)
+    finally:
+        Path("cleaned").touch()
+"""
+WAITING_RULE = """
+rule wait:
+    output:
+        out="out.txt",
+    log:
+        "wait.log",
+    script:
+        "wait.py"
+"""
+
+
+@pytest.mark.parametrize("way", ["Ctrl-C", "killed Snakemake", "time limit"])
+def test_interrupted_job_cleans_up_and_says_what_to_do(tmp_path, way):
+    make_script(tmp_path / "wait.py", WAITING, "wait")
+    (tmp_path / "Snakefile").write_text(WAITING_RULE)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
+    with (tmp_path / "printed").open("w") as printed:
+        main = subprocess.Popen(
+            command, cwd=tmp_path, stdout=printed, stderr=printed, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        )  # fmt: skip
+    wait_for(lambda: (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text())
+    job = int((tmp_path / "pid").read_text())
+    if way == "Ctrl-C":
+        os.killpg(main.pid, signal.SIGINT)
+    elif way == "time limit":
+        os.kill(job, signal.SIGTERM)
+    else:
+        main.kill()
+    main.wait(30)
+    wait_for((tmp_path / "cleaned").is_file)
+    text = "Interrupted: wait. The same command goes on from what is complete."
+    wait_for(lambda: text in (tmp_path / "printed").read_text())
+    assert "Traceback" not in (tmp_path / "printed").read_text()
+    wait_for(lambda: "KeyboardInterrupt" in (tmp_path / "wait.log").read_text())
+
+
+def wait_for(condition, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 FAILING_RULE = """

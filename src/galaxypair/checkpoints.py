@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from galaxypair.encoders.base import Encoder, misfit
 from galaxypair.encoders.resnet import N_PROJECTION, N_TRUNK
 from galaxypair.errors import DataError
 from galaxypair.io.checkpoints import read_checkpoint
+from galaxypair.tables import MODALITIES
 
 logger = logging.getLogger(__name__)
 
@@ -129,8 +131,78 @@ def read_rep(path: Path) -> dict[str, Tensor]:
     return _take(state, renamed, path)
 
 
-ENCODERS = {"stein_resnet50": read_stein, "spender": read_spender}
-LAYOUTS = {"rep": read_rep}  # of whole models, by `model.checkpoint_layout`
+def _unchunked(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Name blocks `blocks.7.` that DINOv2 trained in chunks, `blocks.1.7.`; the 7 counts over all."""
+    return {re.sub(r"(\bblocks)\.\d+\.(\d+)\.", r"\1.\2.", key): value for key, value in state.items()}
+
+
+def read_astrodino(path: Path) -> dict[str, Tensor]:
+    """Read the image encoder of AstroCLIP.
+
+    Parameters
+    ----------
+    path : Path
+        Checkpoint of DINOv2: the weights `backbone.*` under `teacher`, or `teacher.backbone.*` under
+        `model`, or a bare state dict of the backbone.
+
+    Returns
+    -------
+    dict of str to Tensor
+        For `AstroDINO`; the student and the heads of the training are left out.
+    """
+    found = _section(_section(read_checkpoint(path), "teacher"), "model")
+    state = _tensors(found, path, "the image encoder of AstroCLIP")
+    prefixes = ("teacher.backbone.", "backbone.")
+    prefix = next((p for p in prefixes if any(key.startswith(p) for key in state)), "")
+    return _unchunked(_take(state, {prefix: ""}, path))
+
+
+def read_specformer(path: Path) -> dict[str, Tensor]:
+    """Read the spectrum encoder of AstroCLIP.
+
+    Parameters
+    ----------
+    path : Path
+        Lightning checkpoint, or a bare state dict.
+
+    Returns
+    -------
+    dict of str to Tensor
+        For `Specformer`.
+    """
+    return _tensors(_section(read_checkpoint(path), "state_dict"), path, "the spectrum encoder of AstroCLIP")
+
+
+def read_astroclip_v2(path: Path) -> dict[str, Tensor]:
+    """Read both towers of the second version of AstroCLIP (Polymathic AI).
+
+    Parameters
+    ----------
+    path : Path
+        Lightning checkpoint: for each modality `{modality}_encoder.backbone.*` is the encoder,
+        `{modality}_encoder.cross_attention.*` and `{modality}_encoder.mlp.*` are its head.
+
+    Returns
+    -------
+    dict of str to Tensor
+        For a `PairModel` of `AstroDINO` and `Specformer` with heads of cross-attention.
+    """
+    state = _tensors(_section(read_checkpoint(path), "state_dict"), path, "AstroCLIP")
+    renamed = {}
+    for modality in MODALITIES:
+        renamed[f"{modality}_encoder.backbone."] = f"encoders.{modality}."
+        for part in ("cross_attention", "mlp"):
+            renamed[f"{modality}_encoder.{part}."] = f"heads.{modality}.{part}."
+    return _unchunked(_take(state, renamed, path))
+
+
+ENCODERS = {
+    "stein_resnet50": read_stein,
+    "spender": read_spender,
+    "astrodino": read_astrodino,
+    "specformer": read_specformer,
+}
+LAYOUTS = {"rep": read_rep, "astroclip_v2": read_astroclip_v2}  # by `model.checkpoint_layout`
 
 
 def load_encoder(encoder: Encoder, name: str, path: Path) -> None:
@@ -139,7 +211,7 @@ def load_encoder(encoder: Encoder, name: str, path: Path) -> None:
     Parameters
     ----------
     encoder : Encoder
-    name : {"stein_resnet50", "spender"}
+    name : {"stein_resnet50", "spender", "astrodino", "specformer"}
         As in `model.image.encoder` or `model.spectrum.encoder`.
     path : Path
 
@@ -199,7 +271,7 @@ def import_model(path: Path, settings: dict) -> tuple[model.PairModel, dict]:
     DataError
         If the file cannot be read, or holds another model than the settings describe.
     """
-    made = model.build(settings)
+    made = model.build_empty(settings)
     load_strictly(made, LAYOUTS[settings["checkpoint_layout"]](path), path)
     with path.open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()

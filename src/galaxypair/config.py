@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from galaxypair.errors import ConfigError
-from galaxypair.frozen import frozen_modalities
+from galaxypair.fetch.address import public_settings
+from galaxypair.frozen import cached_modalities, frozen_modalities
 
 KINDS = {  # of JSON schema, in words
     "object": "a section, `{key: value, ...}`",
@@ -29,6 +30,14 @@ LAYOUTS = {  # of published checkpoints: what each holds
         "image.head": "mlp",
         "spectrum.encoder": "spender",
         "spectrum.head": "prelu_mlp",
+    },
+    "astroclip_v2": {
+        "embedding_dim": 1024,
+        "image.encoder": "astrodino",
+        "image.head": "cross_attention_bare",
+        "image.crop_px": 144,
+        "spectrum.encoder": "specformer",
+        "spectrum.head": "cross_attention",
     },
 }
 
@@ -133,7 +142,7 @@ def _explain(error: ValidationError, root: dict) -> list[str]:
         found = "null" if error.instance is None else repr(error.instance)
         return [f"{name} is {found}, expected {' or '.join(KINDS[kind] for kind in kinds)}.{meaning}"]
     if error.validator == "pattern":
-        return [f"{name} is {error.instance!r}, which is not allowed.{meaning}"]
+        return [f"{name} is {public_settings(error.instance)!r}, which is not allowed.{meaning}"]
     return [f"{name}: {error.message}.{meaning}"]
 
 
@@ -173,10 +182,6 @@ def _contradictions(config: dict) -> list[str]:
                 f"`split.{key}` is 0, but a model is to be trained; choose more, or name a trained run in "
                 "`model.from_run`."
             )
-    if model["from_run"] is not None and config["source"] == "embeddings":
-        lines.append(
-            "`model.from_run` names a model, but with `source: embeddings` none is used; set it to null."
-        )
     if config["crossmatch"]["mmu_provabgs"] and config["crossmatch"]["sps"] != "none":
         lines.append(
             "`crossmatch.mmu_provabgs` and `crossmatch.sps` are two sources of the same properties; "
@@ -186,8 +191,23 @@ def _contradictions(config: dict) -> list[str]:
         lines.append(
             f"`model.from_run` is this run itself ({config['run']}); name another run's, or null to train."
         )
-    lines += _model_contradictions(model)
+    lines += _source_contradictions(config) + _model_contradictions(model)
     return lines + _training_contradictions(config) if trains else lines
+
+
+def _source_contradictions(config: dict) -> list[str]:
+    source, joint, lines = config["source"], config["download"]["files"]["joint"], []
+    if source in ("download", "subset") and joint["url"] is None and joint["path"] is None:
+        lines.append(
+            f"`source: {source}` needs the joint file, but `download.files.joint` has neither `url` nor "
+            "`path`; give one of them."
+        )
+    for key in ("from_run", "from_checkpoint"):
+        if source == "embeddings" and config["model"][key] is not None:
+            lines.append(
+                f"`model.{key}` names a model, but with `source: embeddings` none is used; set it to null."
+            )
+    return lines
 
 
 def _trains(model: dict) -> bool:
@@ -197,26 +217,21 @@ def _trains(model: dict) -> bool:
 def _model_contradictions(model: dict) -> list[str]:
     if model["from_run"] and model["from_checkpoint"]:
         return ["`model.from_run` and `model.from_checkpoint` name two models; set one of them to null."]
-    found = {f"{m}.{key}": model[m][key] for m in ("image", "spectrum") for key in ("encoder", "head")}
     if model["from_checkpoint"]:
+        layout = model["checkpoint_layout"]
+        differing = [(key, value) for key, value in LAYOUTS[layout].items() if _at(model, key) != value]
         return [
-            f"`model.{key}` is {found[key]}, but checkpoints of layout {model['checkpoint_layout']} hold "
-            f"{value}; take it over from config/rep_checkpoint.yaml."
-            for key, value in LAYOUTS[model["checkpoint_layout"]].items()
-            if found[key] != value
-        ]
-    return []
+            f"`model.{key}` is {_at(model, key)}, but checkpoints of layout {layout} hold {value}; take it "
+            f"over from config/{layout}_checkpoint.yaml."
+            for key, value in differing
+        ] or _heads_that_do_not_fit(model)
+    return _heads_that_do_not_fit(model)
 
 
 def _training_contradictions(config: dict) -> list[str]:
     """Of a model that this run trains."""
     model, train, shards = config["model"], config["train"], config["preprocess"]["crop_px"]
-    image, frozen = model["image"], frozen_modalities(model)
-    lines = [
-        f"`model.{modality}.frozen` is true, but the encoder compact has no weights to be kept; choose auto."
-        for modality in frozen
-        if model[modality]["encoder"] == "compact"
-    ]
+    image, lines = model["image"], _frozen_contradictions(model, train)
     wanted = {"encoder": "stein_resnet50", "head": "mlp"}
     if image["head_init"] == "published":
         lines += [
@@ -230,11 +245,6 @@ def _training_contradictions(config: dict) -> list[str]:
                 "`model.image.head_init` is published: that head leads from the features to 128 dimensions; "
                 "choose `model.image.stein_resnet50.output: features` and `model.embedding_dim: 128`."
             )
-    if train["views"] > 1 and not any(train[f"{m}_augmentations"] for m in frozen):
-        lines.append(
-            f"`train.views` is {train['views']}, but no frozen encoder has augmentations, so that all views "
-            "would be the same; choose 1."
-        )
     angle = train["image_rotation_deg"]
     if angle and not train["image_augmentations"]:
         lines.append("`train.image_rotation_deg` is set, but `train.image_augmentations` is false; set it.")
@@ -246,6 +256,65 @@ def _training_contradictions(config: dict) -> list[str]:
             f"shards' {shards}; set `preprocess.crop_px` to {needed} or more."
         )
     return lines
+
+
+def _frozen_contradictions(model: dict, train: dict) -> list[str]:
+    frozen, cached = frozen_modalities(model), cached_modalities(model)
+    lines = [
+        f"`model.{m}.frozen` is true, but the encoder compact has no weights to be kept; choose auto."
+        for m in frozen
+        if model[m]["encoder"] == "compact"
+    ] + [
+        f"`model.{m}.frozen` is false, but the encoder aion cannot be trained here; choose auto."
+        for m in ("image", "spectrum")
+        if model[m]["encoder"] == "aion" and m not in frozen
+    ]
+    views = train["views"]
+    if views > 1 and frozen and not cached:
+        outputs = " and ".join(f"`model.{m}.{model[m]['encoder']}.output`" for m in frozen)
+        lines.append(
+            f"`train.views` is {views}, but the features of frozen encoders are not stored where they are "
+            f"tokens, which are too large; choose 1, or another output than tokens in {outputs}."
+        )
+    elif views > 1 and not any(train[f"{m}_augmentations"] for m in cached):
+        lines.append(
+            f"`train.views` is {views}, but no frozen encoder has augmentations, so that all views would be "
+            "the same; choose 1."
+        )
+    return lines
+
+
+def _heads_that_do_not_fit(model: dict) -> list[str]:
+    """Heads with attention need an encoder that gives tokens, the others one that does not."""
+    lines = []
+    for modality in ("image", "spectrum"):
+        part = model[modality]
+        encoder, head = part["encoder"], part["head"]
+        if head.startswith("cross_attention") and model["embedding_dim"] % 4:
+            lines.append(
+                f"`model.embedding_dim` is {model['embedding_dim']}, but the head {head} of "
+                f"`model.{modality}` needs a multiple of 4, the number of its attention heads."
+            )
+        gives_tokens = part[encoder].get("output") == "tokens"
+        if head.startswith("cross_attention") and not gives_tokens:
+            lines.append(
+                f"`model.{modality}.head` is {head}, which reads tokens, but the encoder {encoder} as it is "
+                "set gives one feature vector for a galaxy; choose linear, mlp or prelu_mlp, or "
+                "`output: tokens` of an encoder that has it."
+            )
+        elif gives_tokens and not head.startswith("cross_attention"):
+            lines.append(
+                f"`model.{modality}.head` is {head}, which reads one feature vector for a galaxy, but "
+                f"`model.{modality}.{encoder}.output` is tokens; choose cross_attention, or another output."
+            )
+    return lines
+
+
+def _at(section: dict, dotted: str) -> Any:
+    """Look a value up by its dotted name."""
+    for key in dotted.split("."):
+        section = section[key]
+    return section
 
 
 def _unknown(where: str, key: str, known: list[str], root: dict) -> str:

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 
+from galaxypair.fetch.address import public_settings
+
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 LARGEST = "1M<n<10M"
 MEANINGS = {
@@ -90,7 +92,7 @@ def data_card(
         "## Load\n\n```python\nimport datasets\n\n"
         f'datasets.load_dataset("{folder}")  # parquet\n'
         f'datasets.load_from_disk("{folder}")  # Arrow, memory-mapped: no copy is made\n```\n\n'
-        f"## Settings\n\n```json\n{json.dumps(settings, indent=1, default=str)}\n```\n\n"
+        f"## Settings\n\n```json\n{json.dumps(public_settings(settings), indent=1, default=str)}\n```\n\n"
         f"## Licence and citation\n\n{_licence(mock)}Please cite\n\n{CITATIONS}"
     )
 

@@ -53,7 +53,7 @@ def build(
     settings : dict
         Section `train` of the config, or what of it shapes views and their storage.
     weights : dict of {"image", "spectrum"} to Path
-        Published weights of these encoders.
+        Published weights of those encoders that do not bring them along.
     device : {"cpu", "cuda"}
     code : list of Path
         Modules whose change makes the parts of an interrupted run void.
@@ -86,7 +86,8 @@ def build(
             continue
         blocks = []
         for start in range(0, len(rows), BLOCK_ROWS):
-            batch = dataset.__getitems__(rows[start : start + BLOCK_ROWS])
+            read = dataset.__getitems__(rows[start : start + BLOCK_ROWS])
+            batch = {column: values.to(device) for column, values in read.items()}
             blocks.append(_encode(made, n_views, batch, settings, [number, start]))
             progress.update(len(batch["row"]))
         io.write_arrays(part, {c: np.concatenate([b[c] for b in blocks]) for c in blocks[0]})
@@ -130,7 +131,8 @@ def read(path: Path, manifest: dict, split: str) -> dict[str, Tensor]:
 def _load(encoders: dict[str, dict], weights: dict[str, Path], device: str) -> dict[str, Encoder]:
     made = {modality: model.build_encoder(modality, part) for modality, part in encoders.items()}
     for modality, encoder in made.items():
-        checkpoints.load_encoder(encoder, encoders[modality]["encoder"], weights[modality])
+        if modality in weights:
+            checkpoints.load_encoder(encoder, encoders[modality]["encoder"], weights[modality])
     return {modality: encoder.eval().to(device) for modality, encoder in made.items()}
 
 
@@ -149,15 +151,13 @@ def _encode(
     place: list[int],
 ) -> dict[str, np.ndarray]:
     """Features of some galaxies of one shard; `place` is its number and that of the first galaxy."""
-    out = {"targetid": batch["targetid"].numpy()}
+    out = {"targetid": batch["targetid"].cpu().numpy()}
     for modality, encoder in made.items():
-        device = model.device_of(encoder)
-        raw, z = batch[modality].to(device), batch["z"].to(device)
-        seen = []
+        raw, z, seen = batch[modality], batch["z"], []
+        crop_px = encoder.crop_px if modality == "image" else 0
         for view in range(n_views[modality]):
             seed = np.random.SeedSequence([settings["seed"], *place, view]).generate_state(1, np.uint32)
             generator = torch.Generator().manual_seed(int(seed[0]))
-            crop_px = getattr(encoder, "crop_px", 0)
             shown = views.augment(modality, raw, settings, crop_px, generator) if view else raw
             seen.append(encoder(shown, z).float().cpu().numpy())
         out[modality] = _stored(np.stack(seen, 1), settings["feature_dtype"], modality)

@@ -1,4 +1,4 @@
-"""Which encoders a training leaves as they are."""
+"""Which encoders a training leaves as they are, and of which the features are stored."""
 
 from galaxypair import tables
 
@@ -21,3 +21,28 @@ def frozen_modalities(settings: dict) -> list[str]:
         return part["encoder"] != "compact" if frozen == "auto" else frozen
 
     return [modality for modality in tables.MODALITIES if is_frozen(settings[modality])]
+
+
+def cached_modalities(settings: dict) -> list[str]:
+    """Tell of which encoders the features are computed once and stored.
+
+    Parameters
+    ----------
+    settings : dict
+        Section `model` of the config.
+
+    Returns
+    -------
+    list of {"image", "spectrum"}
+        The frozen ones, but for those that give tokens.
+
+    Notes
+    -----
+    Tokens would all have to be in memory: those of one encoder of the published survey are 60 to 240 GB
+    in float16. Encoders that give them run in every step.
+    """
+
+    def gives_tokens(part: dict) -> bool:
+        return part[part["encoder"]].get("output") == "tokens"
+
+    return [modality for modality in frozen_modalities(settings) if not gives_tokens(settings[modality])]

@@ -7,6 +7,8 @@ from torch import Tensor
 from galaxypair import tables
 from galaxypair.errors import ConfigError
 
+OFFSET, SOFTENING = 0.03, 20.0  # of the colours of the Legacy Surveys
+
 
 def to_channels_first(images: Tensor) -> Tensor:
     """Bring cutouts from the layout on disk to the one in models.
@@ -91,14 +93,40 @@ def stein_rgb(images: Tensor) -> Tensor:
     and bright cores saturate. Known to its authors (their issue 2); weights that were trained on it
     need it.
     """
-    offset, softening = 0.03, 20.0
     x = images.flip(1)
-    scales = torch.tensor(tables.DISPLAY_SCALES[::-1], device=images.device).view(1, 3, 1, 1)
-    intensity = (x * scales + offset).clamp(min=0).mean(1, keepdim=True)
-    stretched = (softening * intensity).asinh() / softening**0.5
+    scales, _, ratio = _common_stretch(x)
+    return (x * (scales + OFFSET * ratio)).clamp(0, 1)
+
+
+def to_rgb(images: Tensor) -> Tensor:
+    """Stretch to the colours that AstroCLIP's image encoder was trained with.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n, 3, h, w) [nanomaggies / pixel]
+        Bands g, r, z.
+
+    Returns
+    -------
+    Tensor of shape (n, 3, h, w), in [0, 1]
+        In the order z, r, g.
+
+    Notes
+    -----
+    As `rgb.to_rgb`, which is for the eye, but for what is divided where there is no intensity.
+    """
+    _, scaled, ratio = _common_stretch(images.flip(1))
+    return (scaled * ratio).clamp(0, 1)
+
+
+def _common_stretch(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Scales of the bands z, r, g, scaled bands, and stretched over linear intensity of all bands."""
+    scales = torch.tensor(tables.DISPLAY_SCALES[::-1], device=x.device).view(1, 3, 1, 1)
+    scaled = x * scales + OFFSET
+    intensity = scaled.clamp(min=0).mean(1, keepdim=True)
+    stretched = (SOFTENING * intensity).asinh() / SOFTENING**0.5
     # where all bands are far below zero there is no intensity, and nothing to divide
-    ratio = stretched / torch.where(intensity == 0, 1e-6, intensity)
-    return (x * (scales + offset * ratio)).clamp(0, 1)
+    return scales, scaled, stretched / torch.where(intensity == 0, 1e-6, intensity)
 
 
 def augment(images: Tensor, crop_px: int, generator: torch.Generator) -> Tensor:

@@ -16,7 +16,7 @@ from galaxypair.parallel import ordered_map
 logger = logging.getLogger(__name__)
 
 SAME_Z = 1e-3  # |dz| / (1 + z) = 300 km/s; two good spectra of one galaxy differ by a tenth of it
-SAME_EXPOSURE = 0.5  # of two exposures of one galaxy not one in a hundred has a smaller chi2
+SAME_EXPOSURE = 0.5  # of two exposures of one galaxy one in a hundred has a smaller chi2
 
 
 @dataclass(frozen=True)

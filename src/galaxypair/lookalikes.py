@@ -1,5 +1,7 @@
 """Find cutouts that show one galaxy twice: a small descriptor each, then the pixels of the most similar."""
 
+import math
+
 import numpy as np
 
 CORE_PX = 96  # what the encoders see
@@ -13,6 +15,7 @@ SIGNIFICANT = 4.0  # a 2 x 2 block counts from here on, in units of its noise
 MIN_BLOCKS = 100  # blocks that count, over the three bands: with fewer, faint galaxies all look alike
 GATE = 7.0  # coarse chi2 beyond which the exact one is not worked out
 _COARSE_SOFTENING = 0.15
+_HALF_STEP_VARIANCE = 0.75  # of white noise in the mean of two 2 x 2 blocks one pixel apart
 _N_ORIENTATIONS = 8
 _REFERENCE_ROWS = 8192
 
@@ -220,16 +223,19 @@ class Comparison:
         inner = slice(MAX_SHIFT_PX, MAX_SHIFT_PX + self._size)
         self._other = halve(other[None, inner, inner])[0]
         self._other_seen = self._other > SIGNIFICANT / 2 * other_noise
-        self._limit, self._variance = SIGNIFICANT / 2 * noise, (noise**2 + other_noise**2) / 4
-        self._known: dict[tuple[int, int], tuple[float, int]] = {}
+        self._limit, self._variance = SIGNIFICANT / 2 * noise, (noise / 2) ** 2
+        self._other_variance = (other_noise / 2) ** 2
+        self._cuts: dict[tuple[int, int], np.ndarray] = {}
+        self._known: dict[tuple[float, float], tuple[float, int]] = {}
 
-    def at(self, shift: tuple[int, int]) -> tuple[float, int]:
+    def at(self, shift: tuple[float, float]) -> tuple[float, int]:
         """Compare at one shift.
 
         Parameters
         ----------
-        shift : tuple of two ints [pixel]
-            By which the first cutout is moved along its first two axes.
+        shift : tuple of two floats [pixel]
+            By which the first cutout is moved along its first two axes; whole or half pixels, the
+            latter by the mean of the neighbouring ones.
 
         Returns
         -------
@@ -241,18 +247,26 @@ class Comparison:
             2 x 2 blocks, counted by band, that were compared.
         """
         if shift not in self._known:
-            x, y = (MAX_SHIFT_PX - s for s in shift)
-            moved = halve(self._image[None, x : x + self._size, y : y + self._size])[0]
-            seen = (moved > self._limit) | self._other_seen
-            blocks = int(seen.sum())
-            flux = np.maximum(moved + self._other, 0) * np.float32(SOFTENING / 2)
-            terms = (moved - self._other) ** 2 / (self._variance + flux**2)
-            value = float(terms[seen].mean(dtype=np.float64)) if blocks else np.inf
-            self._known[shift] = value, blocks
+            ends = [sorted({math.floor(s), math.ceil(s)}) for s in shift]
+            cuts = [self._cut(x, y) for x in ends[0] for y in ends[1]]
+            moved = sum(cuts[1:], cuts[0]) / np.float32(len(cuts))
+            variance = self._variance * np.float32(_HALF_STEP_VARIANCE) ** (sum(map(len, ends)) - 2)
+            seen = np.nonzero((moved > self._limit) | self._other_seen)
+            one, two = moved[seen], self._other[seen]
+            flux = np.maximum(one + two, 0) * np.float32(SOFTENING / 2)
+            terms = (one - two) ** 2 / ((variance + self._other_variance)[seen[2]] + flux**2)
+            value = float(terms.mean(dtype=np.float64)) if len(terms) else np.inf
+            self._known[shift] = value, len(terms)
         return self._known[shift]
 
+    def _cut(self, *shift: int) -> np.ndarray:
+        if shift not in self._cuts:
+            x, y = (MAX_SHIFT_PX - s for s in shift)
+            self._cuts[shift] = halve(self._image[None, x : x + self._size, y : y + self._size])[0]
+        return self._cuts[shift]
+
     def best(self, start: tuple[int, int]) -> tuple[float, int]:
-        """Walk from shift to neighbouring shift as long as the cutouts agree better.
+        """Walk from shift to neighbouring shift as long as the cutouts agree better, then by half pixels.
 
         Parameters
         ----------
@@ -264,12 +278,14 @@ class Comparison:
         blocks : int
             See `at`.
         """
-        here = start
+        return self.at(self._walk(self._walk(start, 1), 0.5))
+
+    def _walk(self, here: tuple[float, float], step: float) -> tuple[float, float]:
         while True:
-            steps = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
+            steps = ((0, 0), (step, 0), (-step, 0), (0, step), (0, -step))
             around = [(here[0] + dx, here[1] + dy) for dx, dy in steps]
             inside = [shift for shift in around if max(map(abs, shift)) <= MAX_SHIFT_PX]
             best = min(inside, key=lambda shift: (self.at(shift)[0], shift))
             if self.at(best)[0] >= self.at(here)[0]:
-                return self.at(here)
+                return here
             here = best

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import repeat
 from pathlib import Path
 
 import torch
@@ -10,14 +11,27 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from galaxypair import heads, io, tables
+from galaxypair.encoders.aion import AionImageEncoder, AionSpectrumEncoder
+from galaxypair.encoders.astrodino import AstroDINO
 from galaxypair.encoders.base import Encoder, misfit
 from galaxypair.encoders.compact import CompactImageEncoder, CompactSpectrumEncoder
 from galaxypair.encoders.resnet import SteinResNet50
+from galaxypair.encoders.specformer import Specformer
 from galaxypair.encoders.spender import SpenderEncoder
 from galaxypair.errors import WeightsError
 
-IMAGE_ENCODERS = {"compact": CompactImageEncoder, "stein_resnet50": SteinResNet50}
-SPECTRUM_ENCODERS = {"compact": CompactSpectrumEncoder, "spender": SpenderEncoder}
+IMAGE_ENCODERS = {
+    "compact": CompactImageEncoder,
+    "stein_resnet50": SteinResNet50,
+    "astrodino": AstroDINO,
+    "aion": AionImageEncoder,
+}
+SPECTRUM_ENCODERS = {
+    "compact": CompactSpectrumEncoder,
+    "spender": SpenderEncoder,
+    "specformer": Specformer,
+    "aion": AionSpectrumEncoder,
+}
 
 
 class PairModel(nn.Module):
@@ -78,7 +92,13 @@ class PairModel(nn.Module):
         -------
         Tensor of shape (n, embedding_dim)
         """
-        return self.heads[modality](self.encoders[modality](raw, z))
+        encoder, head = self.encoders[modality], self.heads[modality]
+        if self.training or not encoder.tokens:
+            return head(encoder(raw, z))
+        # tokens of a whole batch would be gigabytes: each block goes on to the head at once
+        rows = encoder.rows_at_once
+        redshifts = repeat(None) if z is None else z.split(rows)
+        return torch.cat([head(encoder(*block)) for block in zip(raw.split(rows), redshifts, strict=False)])
 
 
 def build(settings: dict) -> PairModel:
@@ -121,6 +141,27 @@ def build_encoder(modality: str, settings: dict) -> Encoder:
     return SPECTRUM_ENCODERS[name](**settings[name])
 
 
+def build_empty(settings: dict) -> PairModel:
+    """Make a model for weights that are to be loaded: its own are neither drawn nor zero, but arbitrary.
+
+    Parameters
+    ----------
+    settings : dict
+        Section `model` of the config.
+
+    Returns
+    -------
+    PairModel
+
+    Notes
+    -----
+    To draw the 370 million of AstroCLIP takes longer than to read them.
+    """
+    with torch.device("meta"):
+        made = build(settings)
+    return made.to_empty(device="cpu")
+
+
 def save(model: PairModel, weights: Path) -> None:
     """Write the weights as safetensors.
 
@@ -159,7 +200,7 @@ def load(folder: Path) -> PairModel:
                 "name another run in the key `model.from_run`."
             )
     try:
-        model = build(json.loads(config.read_text(encoding="utf-8"))["model"])
+        model = build_empty(json.loads(config.read_text(encoding="utf-8"))["model"])
         state = load_file(weights)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as err:
         raise WeightsError(

@@ -3,6 +3,8 @@
 import functools
 import itertools
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -43,7 +45,7 @@ def ordered_map(processes: int) -> Iterator[Callable[[Callable, Iterable], Itera
             yield map
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_watch_parent) as pool:
         yield functools.partial(_bounded, pool, 2 * processes)
 
 
@@ -63,6 +65,16 @@ def _bounded(pool: ProcessPoolExecutor, ahead: int, function: Callable, jobs: It
     finally:
         for future in waiting:
             future.cancel()
+
+
+def _watch_parent() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker, which would wait for its next job for ever if its parent is killed."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _call(function: Callable, job: Any) -> Any:

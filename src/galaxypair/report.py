@@ -15,6 +15,8 @@ import yaml
 from docutils.core import publish_parts
 from markupsafe import Markup
 
+from galaxypair.fetch.address import public_settings
+
 # Section -> figures in it, written as the rules write their outputs. The caption of a figure is the
 # file workflow/report/{name without wildcards}.rst.
 SECTIONS = {
@@ -181,6 +183,36 @@ def versions() -> dict[str, str]:
     return found
 
 
+def origin(settings: Mapping) -> str:
+    """Say where the galaxies of a published survey come from.
+
+    Parameters
+    ----------
+    settings : mapping
+        The configuration, without credentials.
+
+    Returns
+    -------
+    str
+        Words for a sentence; empty for the sources that the page introduces in its own way.
+    """
+    source = settings["source"]
+    if source in ("download", "subset"):
+        joint = settings["download"]["files"]["joint"]
+        share = f"{100 * settings['subset']['fraction']:g} % of each group of " if source == "subset" else ""
+        return f"{share}the joint file {joint['path'] or joint['url']}"
+    if source == "hub":
+        hub = settings["hub"]
+        revision = f", revision {hub['revision']}" if hub["revision"] else ""
+        most = f", the first {hub['max_galaxies']:,} galaxies of each split" if hub["max_galaxies"] else ""
+        return f"the data set {hub['dataset']}{revision}{most}"
+    if source == "mmu":
+        mmu = settings["mmu"]
+        pair = f"images of {mmu['images']} and spectra of {mmu['spectra']}"
+        return f"{pair} (Multimodal Universe), matched within {mmu['match_radius_arcsec']:g}″"
+    return ""
+
+
 def render(
     settings: Mapping,
     figures: list[FigureEntry],
@@ -223,12 +255,13 @@ def render(
     )
     return environment.get_template("report.html.j2").render(
         settings=settings,
+        origin=origin(public_settings(settings)),
         figures=figures,
         sections=[s for s in SECTIONS if any(f.section == s for f in figures)],
         tables={title: t for title, t in report_tables.items() if len(t)},
         summary=summary,
         versions=versions(),
-        settings_text=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
+        settings_text=yaml.safe_dump(public_settings(settings), sort_keys=False, allow_unicode=True),
         command=command,
         trained_on=trained_on,
         imported=imported,

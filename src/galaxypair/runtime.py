@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -44,6 +45,21 @@ def setup_logging(log: Path | None = None) -> None:
 def _note_failed_thread(failure: threading.ExceptHookArgs) -> None:
     """One line for the terminal, where Python would print a traceback beside the job's own message."""
     logger.error("a helper thread failed (%s: %s)", failure.exc_type.__name__, failure.exc_value)
+
+
+def end_with_parent() -> None:
+    """Interrupt this job when the process that started it has gone: the same command would start it again.
+
+    Snakemake may be killed for lack of memory; its jobs live on, and write what the next ones write.
+    """
+
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        logger.warning("Snakemake has ended, so this job ends too")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
 
 
 class _TerminalHandler(logging.StreamHandler):
@@ -190,6 +206,17 @@ def as_users_error(error: BaseException) -> GalaxypairError | None:
     return None
 
 
+def report_interruption(rule: str) -> None:
+    """Say that a job was interrupted and what to do; where it was goes to the log alone.
+
+    Parameters
+    ----------
+    rule : str
+    """
+    sys.stderr.write(f"\nInterrupted: {rule}. The same command goes on from what is complete.\n\n")
+    _note_in_log("%s was interrupted", rule)
+
+
 def report_error(rule: str, error: Exception, log: Path | None) -> None:
     """Print what is wrong for the user; keep the traceback for the log alone.
 
@@ -203,9 +230,12 @@ def report_error(rule: str, error: Exception, log: Path | None) -> None:
     where = f"{gap}(details in {log})" if log else ""
     kind = "" if isinstance(error, GalaxypairError) else f"{type(error).__name__}: "
     sys.stderr.write(f"\nError in {rule}: {kind}{error}{where}\n\n")
+    _note_in_log("%s failed: %s", rule, error)
+
+
+def _note_in_log(text: str, *words: object) -> None:
+    """Write to the log alone, with the traceback of the error that is being handled."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.FileHandler):
-            record = logger.makeRecord(
-                logger.name, logging.ERROR, __file__, 0, "%s failed: %s", (rule, error), sys.exc_info()
-            )
+            record = logger.makeRecord(logger.name, logging.ERROR, __file__, 0, text, words, sys.exc_info())
             handler.handle(record)

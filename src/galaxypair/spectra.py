@@ -7,6 +7,9 @@ from torch import Tensor
 from galaxypair import tables
 
 N_CHANNELS, N_BINS, N_SUMMARY = 2, tables.N_WAVELENGTH // 2, 3  # what `split_continuum` makes
+WINDOW, STRIDE = 20, 10  # bins of the windows of `window_tokens`
+TOKEN_LENGTH = 2 + WINDOW
+FLUX_LIMIT = 1e8  # far beyond any galaxy; no square overflows below it
 
 
 def box_mean(values: Tensor, weights: Tensor, width: int) -> Tensor:
@@ -123,6 +126,54 @@ def over_rest_median(flux: Tensor, z: Tensor) -> Tensor:
     return flux / torch.where(scale > 0, scale, overall)
 
 
+def window_tokens(flux: Tensor) -> Tensor:
+    """Cut spectra into the tokens that AstroCLIP's encoder was trained on.
+
+    Parameters
+    ----------
+    flux : Tensor of shape (n, 7781), float32 [1e-17 erg / s / cm2 / Angstrom]
+
+    Returns
+    -------
+    Tensor of shape (n, 778, 22), float32
+        A header, which tells mean and scatter of the spectrum, then overlapping windows of the scaled
+        spectrum, each behind two zeros.
+
+    Notes
+    -----
+    The scatter is at least 0.2, so that a spectrum that is zero throughout has finite tokens. The last
+    bin lies in no window: a partial one would hold it, which the original leaves out.
+    """
+    flux = flux.clamp(-FLUX_LIMIT, FLUX_LIMIT)
+    mean, std = flux.mean(1, keepdim=True), flux.std(1, keepdim=True).clamp(min=0.2)
+    windows = ((flux - mean) / std).unfold(1, WINDOW, STRIDE)  # (n, 777, 20)
+    tokens = F.pad(windows, (2, 0, 1, 0))
+    tokens[:, 0, 0], tokens[:, 0, 1] = (mean[:, 0] - 2) / 2, (std[:, 0] - 2) / 8
+    return tokens
+
+
+def white_noise(flux: Tensor) -> Tensor:
+    """Estimate the noise of a bin from the differences of neighbours.
+
+    Parameters
+    ----------
+    flux : Tensor of shape (n, 7781), float32
+        Exactly 0 where there is no data.
+
+    Returns
+    -------
+    Tensor of shape (n, 1), float32
+        At least 1e-4.
+    """
+    # median |difference of neighbours| = 0.954 sigma for white noise
+    known = (flux[:, 1:] != 0) & (flux[:, :-1] != 0)
+    step = flux.diff(dim=1).abs()
+    if known.all():  # most batches: a median with gaps takes twice the time
+        return step.median(dim=1, keepdim=True).values.clamp(min=1e-4) / 0.954
+    typical = step.where(known, torch.nan).nanmedian(dim=1, keepdim=True).values
+    return typical.nan_to_num(0).clamp(min=1e-4) / 0.954
+
+
 def augment(flux: Tensor, generator: torch.Generator) -> Tensor:
     """Degrade each spectrum by its own draw: noise, calibration tilt, scale, cut ends.
 
@@ -154,8 +205,7 @@ def augment(flux: Tensor, generator: torch.Generator) -> Tensor:
     data = flux != 0
     low, high = tables.WAVELENGTH_MIN, tables.WAVELENGTH_MAX
     x = torch.linspace(-1, 1, flux.shape[1], device=flux.device)
-    # median |difference of neighbours| = 0.954 sigma for white noise
-    level = flux.diff(dim=1).abs().median(dim=1, keepdim=True).values.clamp(min=1e-4) / 0.954
+    level = white_noise(flux)
     extra = 1.5 * draw(n, 1).square() * (draw(n, 1) < 0.5)
     out = flux + extra * level * normal(*flux.shape)
     tilt = 0.15 * normal(n, 1) * x + 0.08 * normal(n, 1) * (x.square() - 1 / 3)

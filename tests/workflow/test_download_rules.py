@@ -47,6 +47,27 @@ def test_survey_is_fetched_resumed_and_checked_on_the_way_to_the_ledger(snakemak
     assert "trying again" in (project / "logs/edr/download_joint.h5.log").read_text()
 
 
+def test_project_that_is_moved_as_a_whole_stays_up_to_date_and_a_lost_file_is_named(
+    snakemake, project, files, tmp_path_factory
+):
+    with FileServer(files) as server:
+        entries = {
+            "joint": {"url": server.url("astroclip.1.h5")},
+            "provabgs": {"url": server.url("bgs.hdf5")},
+        }
+        configure(project, **entries)
+        command = ("--cores", 2, SURVEY[0], "--configfile", "edr.yaml")
+        done = snakemake(*command[:-1], project / "edr.yaml")
+    assert done.returncode == 0, done.stdout
+    moved = project.rename(tmp_path_factory.mktemp("moved") / "project")
+    options = ("--directory", moved, *command[:-1], moved / "edr.yaml")
+    assert "Nothing to be done" in snakemake(*options).stdout
+    (moved / "data" / "astroclip.1.h5").unlink()
+    done = snakemake(*options)
+    assert done.returncode == 1
+    assert "`results/edr/survey/joint.h5`: the file that this link names is gone" in done.stdout
+
+
 def test_weights_of_the_user_are_linked_and_what_is_missing_is_told(snakemake, project):
     own = project / "mine.ckpt"
     own.write_bytes(b"\x80\x02 old torch")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from test_hub import FEATURES, make_parquet, make_rows
-from test_mmu import EXPECTED, make_survey
+from test_published_hub import FEATURES, make_parquet, make_rows
+from test_published_mmu import EXPECTED, make_survey
 
 from galaxypair import io
 
@@ -31,7 +31,9 @@ def test_hub_to_ledger(snakemake, project, tmp_path):
         rows["spectrum"] = [np.where(s == 0, 1, s) for s in rows["spectrum"]]
         rows["image"][0] = None
         make_parquet(tmp_path / "data" / f"{label}-00000-of-00001.parquet", rows, FEATURES)
-    ledger, manifest = run(snakemake, project, {"source": "hub", "hub": {"dataset": str(tmp_path / "data")}})
+    settings = {"source": "hub", "hub": {"dataset": str(tmp_path / "data")}}
+    settings["download"] = {"files": {"provabgs": {"url": None}}}
+    ledger, manifest = run(snakemake, project, settings)
     assert manifest["splits"] == {"train": 5, "val": 1, "test": 2}
     assert ledger["reason"].value_counts().to_dict() == {"": 8, "image_absent": 3}
     kept = ledger[ledger["kept"]].set_index("targetid")["split"].to_dict()

@@ -107,6 +107,14 @@ def test_published_checkpoint_is_imported_instead_of_training(snakemake, project
         assert not re.search(rf"^{rule} +\d", done.stdout, re.MULTILINE), rule
 
 
+def test_checkpoint_that_is_an_entry_of_the_downloads_is_fetched(snakemake, project):
+    done = snakemake("-n", "--configfile", project / "config" / "astroclip_v2_checkpoint.yaml")
+    assert done.returncode == 0, done.stdout
+    for rule in ("weights", "import_checkpoint"):
+        assert re.search(rf"^{rule} +1$", done.stdout, re.MULTILINE), rule
+    assert "results/astroclip_v2/weights/astroclip.ckpt" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("embeddings", "made", "left_out"),
     [

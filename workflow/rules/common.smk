@@ -8,8 +8,8 @@ sys.path.insert(0, str(_ROOT / "src"))
 
 from galaxypair import config as config_check
 from galaxypair.errors import ConfigError
-from galaxypair.frozen import frozen_modalities
-from galaxypair.layouts import holds_pixels, split_files
+from galaxypair.frozen import cached_modalities
+from galaxypair.published.layouts import holds_pixels, split_files
 from snakemake.exceptions import WorkflowError
 
 _SCHEMA = config_check.load_schema(
@@ -21,6 +21,15 @@ try:
     config_check.check(config, _SCHEMA)
 except ConfigError as err:
     raise WorkflowError(str(err)) from None
+
+
+for _link in Path("results", config["run"]).glob("*/*"):
+    # Snakemake would stop at it with a guess about other processes
+    if _link.is_symlink() and not _link.exists():
+        raise WorkflowError(
+            f"`{_link}`: the file that this link names is gone (`{_link.readlink()}`). Put it back, or "
+            "remove the link: what was made from the file stays, and it is fetched again only if need be."
+        )
 
 
 def code(*modules):
@@ -60,6 +69,28 @@ def published_weights():
     ]
 
 
+def published_checkpoint():
+    """The published checkpoint that is imported: one that is fetched, by its entry, or the user's own file."""
+    name = config["model"]["from_checkpoint"]
+    return (
+        f"results/{config['run']}/weights/{name}.ckpt"
+        if name in published_weights()
+        else name
+    )
+
+
+def fetches_checkpoint():
+    """Whether the checkpoint that is imported is fetched first."""
+    return config["model"]["from_checkpoint"] in published_weights()
+
+
+def model_mb():
+    """Memory that the weights of the model take while they are loaded; of AstroCLIP's, 1.5 GB twice."""
+    large = {"astrodino", "specformer", "aion"}
+    used = {config["model"][m]["encoder"] for m in ("image", "spectrum")}
+    return 4000 if used & large else 0
+
+
 def fetched_survey():
     """Files of the survey that come as they are published; a source makes the others itself."""
     files = ["joint.h5", "provabgs.hdf5"]
@@ -94,9 +125,9 @@ def weights_of(modality):
     return f"results/{{run}}/weights/{name}.ckpt" if name in published_weights() else []
 
 
-def frozen_encoders():
-    """The encoders that training leaves as they are, with what shapes their features."""
-    names = frozen_modalities(config["model"])
+def cached_encoders():
+    """The frozen encoders whose features are stored, with what shapes these."""
+    names = cached_modalities(config["model"])
     parts = {name: config["model"][name] for name in names}
     heads = ("frozen", "head", "head_init")
     return {
@@ -115,8 +146,8 @@ def view_settings():
 
 
 def features_of(split):
-    """Stored features of the frozen encoders, if there are any."""
-    return f"results/{{run}}/features/{split}.h5" if frozen_encoders() else []
+    """Stored features of frozen encoders, if there are any."""
+    return f"results/{{run}}/features/{split}.h5" if cached_encoders() else []
 
 
 def features_mb(files):

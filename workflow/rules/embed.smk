@@ -4,9 +4,13 @@ rule embed:
         tracked=model_file("model.safetensors"),
         code=code(
             "embed",
+            "encoders/aion",
+            "encoders/astrodino",
+            "encoders/attention",
             "encoders/base",
             "encoders/compact",
             "encoders/resnet",
+            "encoders/specformer",
             "encoders/spender",
             "heads",
             "images",
@@ -23,7 +27,7 @@ rule embed:
         "../../envs/train.yaml"
     threads: 16
     resources:
-        mem_mb=2000,
+        mem_mb=2000 + model_mb(),
     params:
         split="{split}",
         model=lambda wildcards: f"results/{trained_run()}/model",

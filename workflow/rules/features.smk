@@ -1,15 +1,19 @@
-if trains() and frozen_encoders():
+if trains() and cached_encoders():
 
     rule features:
         input:
             manifest="results/{run}/dataset/manifest.json",
-            image_weights=weights_of("image"),
-            spectrum_weights=weights_of("spectrum"),
+            image_weights=weights_of("image") if "image" in cached_encoders() else [],
+            spectrum_weights=weights_of("spectrum") if "spectrum" in cached_encoders() else [],
             modules=code(
                 "checkpoints",
+                "encoders/aion",
+                "encoders/astrodino",
+                "encoders/attention",
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
+                "encoders/specformer",
                 "encoders/spender",
                 "features",
                 "heads",
@@ -29,11 +33,11 @@ if trains() and frozen_encoders():
             "../../envs/train.yaml"
         threads: 16
         resources:
-            mem_mb=4000,
+            mem_mb=4000 + model_mb(),
             gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
         params:
             split="{split}",
-            encoders=frozen_encoders(),
+            encoders=cached_encoders(),
             settings=view_settings(),
         script:
             "../scripts/features.py"

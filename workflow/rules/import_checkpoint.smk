@@ -2,12 +2,20 @@ if config["model"]["from_checkpoint"] is not None:
 
     rule import_checkpoint:
         input:
-            tracked=existing(config["model"]["from_checkpoint"]),
+            tracked=(
+                published_checkpoint()
+                if fetches_checkpoint()
+                else existing(published_checkpoint())
+            ),
             code=code(
                 "checkpoints",
+                "encoders/aion",
+                "encoders/astrodino",
+                "encoders/attention",
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
+                "encoders/specformer",
                 "encoders/spender",
                 "heads",
                 "images",
@@ -22,12 +30,13 @@ if config["model"]["from_checkpoint"] is not None:
             "logs/{run}/import_checkpoint.log",
         benchmark:
             "logs/{run}/import_checkpoint.benchmark.tsv"
+        priority: 1  # a file that is not there stops the run before a survey is fetched
         conda:
             "../../envs/train.yaml"
         resources:
-            mem_mb=2000,
+            mem_mb=2000 + model_mb(),
         params:
-            checkpoint=config["model"]["from_checkpoint"],
+            checkpoint=published_checkpoint(),
             model_settings=config["model"],
             run=config["run"],
         script:

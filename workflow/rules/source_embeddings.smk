@@ -5,7 +5,9 @@ include: "download.smk"
 rule import_embeddings:
     input:
         tracked=existing(*split_files(config["embeddings"]["path"]).values()),
-        code=code("import_embeddings", "layouts", "ledger", "quality", "splits"),
+        code=code(
+            "published/embeddings", "published/layouts", "ledger", "quality", "splits"
+        ),
     output:
         train="results/{run}/embeddings/train.parquet",
         val="results/{run}/embeddings/val.parquet",
@@ -16,6 +18,7 @@ rule import_embeddings:
         "logs/{run}/import_embeddings.log",
     benchmark:
         "logs/{run}/import_embeddings.benchmark.tsv"
+    priority: 1  # a file that is not there stops the run before a catalogue is fetched
     conda:
         "../../envs/analysis.yaml"
     resources:

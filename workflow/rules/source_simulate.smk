@@ -27,6 +27,7 @@ rule simulate:
             "mock/light",
             "mock/morphology",
             "mock/profiles",
+            "mock/repeats",
             "mock/spectra",
             "mock/survey",
             "wavelengths",

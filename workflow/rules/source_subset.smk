@@ -4,7 +4,7 @@ include: "download.smk"
 rule subset:
     input:
         tracked=existing(joint_url()),
-        code=code("subset"),
+        code=code("fetch/subset"),
     output:
         joint="results/{run}/survey/joint.h5",
         record="results/{run}/survey/joint.source.json",
@@ -19,6 +19,7 @@ rule subset:
         mem_mb=1000,
     params:
         url=joint_url(),
+        instead=published_file("joint")["instead"],
         settings=config["subset"],
         train_fraction=config["split"]["train_fraction"],
     script:

@@ -57,7 +57,12 @@ rule gallery:
             "results/{run}/projections/umap_spectrum.parquet",
         ],
         code=code(
-            "cluster", "gallery", "ingest/rgb", "layouts", "published_pixels", "rgb"
+            "cluster",
+            "gallery",
+            "ingest/rgb",
+            "published/layouts",
+            "published/pixels",
+            "rgb",
         ),
     output:
         gallery="results/{run}/gallery/gallery.h5",

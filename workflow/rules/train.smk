@@ -11,9 +11,13 @@ if trains():
                 "callbacks",
                 "checkpoints",
                 "contrastive",
+                "encoders/aion",
+                "encoders/astrodino",
+                "encoders/attention",
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
+                "encoders/specformer",
                 "encoders/spender",
                 "features",
                 "frozen",
@@ -39,7 +43,7 @@ if trains():
             "../../envs/train.yaml"
         threads: 16
         resources:
-            mem_mb=lambda wildcards, input: 4000 + features_mb(input),
+            mem_mb=lambda wildcards, input: 4000 + model_mb() + features_mb(input),
             gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
         params:
             # outside the declared outputs, so that an interrupted training is not lost

@@ -8,7 +8,7 @@ from stage import stage
 
 from pathlib import Path
 
-from galaxypair.download import provide
+from galaxypair.fetch.download import provide
 
 
 def download(file: Path, record: Path, name: str, entry: dict, folder: Path) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from galaxypair import gallery as core
-from galaxypair import io, published_pixels
+from galaxypair import io
+from galaxypair.published.pixels import read_galaxies
 
 
 def gallery(
     *, manifest: Path | None, embeddings: Path, properties: Path, neighbours: Path, clusters: list[Path],
-    projections: list[Path], gallery: Path, roles: Path, settings: dict,
-    pixels: Path | None, crop_px: int,
+    projections: list[Path], gallery: Path, roles: Path, settings: dict, pixels: Path | None, crop_px: int,
 ) -> None:  # fmt: skip
     chosen = core.choose(
         io.read_table(properties),
@@ -29,7 +29,7 @@ def gallery(
         rng=np.random.default_rng(settings["seed"]),
     )
     if pixels is not None:
-        galaxies = published_pixels.read_galaxies(pixels, chosen["targetid"], crop_px)
+        galaxies = read_galaxies(pixels, chosen["targetid"], crop_px)
     else:
         galaxies = io.read_galaxies(io.read_manifest(manifest), chosen["targetid"], core.COLUMNS)
     io.write_arrays(gallery, core.pack(galaxies), compression="gzip")

@@ -10,8 +10,8 @@ from pathlib import Path
 import h5py
 
 from galaxypair import io
-from galaxypair.hub import write_survey
 from galaxypair.io.hub import open_dataset
+from galaxypair.published.hub import write_survey
 
 
 def hub(joint: Path, catalogue: Path, settings: dict) -> None:

@@ -10,10 +10,10 @@ import json
 import logging
 from pathlib import Path
 
-from galaxypair import import_embeddings as core
 from galaxypair import io, tables
-from galaxypair.layouts import split_files
 from galaxypair.ledger import balance
+from galaxypair.published import embeddings as core
+from galaxypair.published.layouts import split_files
 from galaxypair.quality import Cuts
 
 

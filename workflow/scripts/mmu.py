@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 
 from galaxypair import io
-from galaxypair.mmu import read_provabgs, write_survey
+from galaxypair.published.mmu import read_provabgs, write_survey
 
 
 def mmu(joint: Path, provabgs: Path, catalogue: Path, settings: dict) -> None:

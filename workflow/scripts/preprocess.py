@@ -19,14 +19,15 @@ def preprocess(
     limits = Cuts(**cuts)
     sky = io.read_positions(provabgs)
     places = splits.position_groups(*(sky[c].to_numpy() for c in sky), limits.match_radius_arcsec)
-    frame, contents = core.build_dataset(
-        joint, manifest.parent, limits, split, places, processes=threads, code=modules
-    )
-    if catalogue is not None:
-        frame = accounts.finish_ledger([frame, accounts.rejected_rows(io.read_table(catalogue))])
-    io.write_table(frame, ledger)
-    io.write_text(json.dumps(contents, indent=1) + "\n", manifest)
-    core.forget_parts(manifest.parent)
+    with io.alone(manifest.with_name(".dataset.lock")):
+        frame, contents = core.build_dataset(
+            joint, manifest.parent, limits, split, places, processes=threads, code=modules
+        )
+        if catalogue is not None:
+            frame = accounts.finish_ledger([frame, accounts.rejected_rows(io.read_table(catalogue))])
+        io.write_table(frame, ledger)
+        io.write_text(json.dumps(contents, indent=1) + "\n", manifest)
+        core.forget_parts(manifest.parent)
     logging.getLogger(__name__).info("%s", accounts.balance(frame))
 
 

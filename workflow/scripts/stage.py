@@ -9,6 +9,7 @@ import argparse
 import inspect
 import json
 import os
+import signal
 import sys
 import typing
 from pathlib import Path
@@ -77,8 +78,16 @@ def stage(function: typing.Callable[..., None]) -> None:
     arguments = {k: v for k, v in arguments.items() if k not in _TRACKED_ONLY}
     try:
         runtime.setup_logging(log)
+        if _JOB:
+            signal.signal(
+                signal.SIGTERM, signal.default_int_handler
+            )  # as Ctrl-C: a batch system's time limit
+            runtime.end_with_parent()
         _check_names(function, arguments)
         function(**{k: _convert(v, hints.get(k)) for k, v in arguments.items()})
+    except KeyboardInterrupt:
+        runtime.report_interruption(name)
+        sys.exit(130)  # by the custom of shells
     except Exception as err:
         known = err if isinstance(err, GalaxypairError) else runtime.as_users_error(err)
         runtime.report_error(name, known or err, log)

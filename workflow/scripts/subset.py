@@ -11,11 +11,15 @@ import logging
 from pathlib import Path
 
 from galaxypair import io
-from galaxypair.subset import fetch_subset
+from galaxypair.fetch.subset import fetch_subset
+from galaxypair.fetch.transfer import Wanted
 
 
-def subset(joint: Path, record: Path, url: str, settings: dict, train_fraction: float) -> None:
-    source = fetch_subset(url, joint, **settings, train_fraction=train_fraction)
+def subset(
+    joint: Path, record: Path, url: str, instead: str | None, settings: dict, train_fraction: float
+) -> None:
+    wanted = Wanted(url, "download.files.joint", instead=instead)
+    source = fetch_subset(wanted, joint, **settings, train_fraction=train_fraction)
     io.write_text(json.dumps(source, indent=1) + "\n", record)
     logging.getLogger(__name__).info(
         "%.0f MB fetched of %.0f MB (%.2f %%)",

@@ -4,7 +4,7 @@ from stage import stage
 
 from pathlib import Path
 
-from galaxypair.download import provide
+from galaxypair.fetch.download import provide
 
 
 def weights(file: Path, record: Path, name: str, entry: dict, folder: Path) -> None:

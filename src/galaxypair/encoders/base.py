@@ -16,13 +16,19 @@ class Encoder(nn.Module, ABC):
     ----------
     n_features : int
         Length of a feature vector.
+    tokens : bool
+        Whether a galaxy has one feature vector for each of its tokens, for heads with attention, or one.
     rows_at_once : int
         Galaxies that go through the network together where no gradient is kept: memory stays bounded
         whatever the batch.
+    crop_px : int
+        Of image encoders alone: side of the central square that is looked at.
     """
 
     n_features: int
+    tokens: bool = False
     rows_at_once: int = 1024
+    crop_px: int
 
     @abstractmethod
     def prepare(self, raw: Tensor, z: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -50,7 +56,7 @@ class Encoder(nn.Module, ABC):
 
         Returns
         -------
-        Tensor of shape (n, n_features)
+        Tensor of shape (n, n_features) or, with `tokens`, (n, tokens, n_features)
         """
 
     def forward(self, raw: Tensor, z: Tensor | None = None) -> Tensor:
@@ -63,7 +69,7 @@ class Encoder(nn.Module, ABC):
 
         Returns
         -------
-        Tensor of shape (n, n_features)
+        Tensor of shape (n, n_features) or, with `tokens`, (n, tokens, n_features)
         """
         with torch.no_grad(), torch.autocast(raw.device.type, enabled=False):
             prepared = self.prepare(raw.float(), z)

@@ -8,7 +8,6 @@ from galaxypair import spectra
 from galaxypair.encoders.base import Encoder
 
 CHANNELS, KERNELS, POOLS = (1, 128, 256, 512), (5, 11, 21), (5, 11)
-FLUX_LIMIT = 1e8
 
 
 class SpenderEncoder(Encoder):
@@ -50,7 +49,7 @@ class SpenderEncoder(Encoder):
         """Bring the flux to the scale that is asked for."""
         if self.normalise == "rest_median":
             raw = spectra.over_rest_median(raw, raw.new_full((len(raw),), torch.nan) if z is None else z)
-        return (raw.clamp(-FLUX_LIMIT, FLUX_LIMIT),)
+        return (raw.clamp(-spectra.FLUX_LIMIT, spectra.FLUX_LIMIT),)
 
     def encode(self, *prepared: Tensor) -> Tensor:
         """Compute features of shape (n, 256)."""

@@ -1,6 +1,6 @@
 """Reading and writing of the joint file, shards and tables: streamed in, atomic out.
 
-With `ingest` and `download` this is the only place that opens data files.
+With `ingest` and `fetch` this is the only place that opens data files.
 """
 
 from galaxypair.io.arrays import read_arrays, write_arrays
@@ -20,6 +20,7 @@ from galaxypair.io.joint import (
     read_joint_column,
     read_joint_rows,
 )
+from galaxypair.io.locks import alone
 from galaxypair.io.mmu_provabgs import read_mmu_provabgs
 from galaxypair.io.npz import NpzFile
 from galaxypair.io.provabgs import (
@@ -40,6 +41,7 @@ __all__ = [
     "EmbeddingsWriter",
     "JointBlock",
     "NpzFile",
+    "alone",
     "atomic_folder",
     "atomic_path",
     "check_joint",

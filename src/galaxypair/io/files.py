@@ -1,7 +1,9 @@
 """Atomic writing, and opening with errors that a user can act on."""
 
+import glob
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +11,15 @@ from pathlib import Path
 import h5py
 
 from galaxypair.errors import DataError
+from galaxypair.io.locks import alone
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` only if the block succeeds.
 
-    A killed job leaves no half-written file under the final name.
+    A killed job leaves no half-written file under the final name; the one that it leaves under the
+    temporary name is removed when the same file is written again.
 
     Parameters
     ----------
@@ -28,12 +32,32 @@ def atomic_path(path: Path) -> Iterator[Path]:
         Name to write to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+    mine = f".{path.name}.{socket.gethostname()}-"
+    _remove_abandoned(path.parent, mine, f".part{path.suffix}")
+    part = path.with_name(f"{mine}{os.getpid()}.part{path.suffix}")
     try:
         yield part
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path, start: str, end: str) -> None:
+    """Remove the temporary files of processes of this machine that have gone."""
+    for old in folder.glob(f"{glob.escape(start)}*{glob.escape(end)}"):
+        pid = old.name.removeprefix(start).removesuffix(end)
+        if pid.isdigit() and not _is_running(int(pid)):
+            old.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 @contextmanager
@@ -58,13 +82,16 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     if path.exists():
         raise DataError(f"`{path}`: is there already. Move it away or remove it, then try again.")
     part = path.with_name(f".{path.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # of a job that was killed
-    part.mkdir(parents=True)
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with alone(part.with_name(f"{part.name}.lock")):
+        shutil.rmtree(part, ignore_errors=True)  # of a job that was killed
+        part.mkdir()
+        try:
+            yield part
+            if path.exists():  # made meanwhile by a job that outlived its Snakemake
+                shutil.rmtree(path)
+            os.replace(part, path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def open_hdf5(path: Path) -> h5py.File:

@@ -92,7 +92,8 @@ def readable(path: Path) -> Iterator[None]:
     except (OSError, pa.ArrowInvalid, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as err:
         raise DataError(
             f"`{path}`: cannot be read as a {path.suffix[1:]} table ({err}). It is incomplete or damaged: "
-            f"make it again: the command that made it, with `--forcerun {path}` added."
+            "fetch it again, or make it again (if a rule of the workflow wrote it: "
+            f"your command with `--forcerun {path}` added)."
         ) from err
 
 

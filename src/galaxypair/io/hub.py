@@ -63,6 +63,8 @@ def open_dataset(name: str, revision: str | None = None) -> dict[str, HubSplit]:
         If there is no such data set, it may not be read, needs a loading script or is damaged.
     """
     datasets.disable_progress_bars()
+    for library in ("datasets", "huggingface_hub"):
+        logging.getLogger(library).handlers.clear()  # the root's show each message, theirs would do so again
     with users_errors(name):
         if any((Path(name) / file).is_file() for file in SAVED):
             saved = datasets.load_from_disk(name)

@@ -41,9 +41,12 @@ def find_files(name: str, key: str) -> list[str]:
         If there is no such folder or data set, or no file in it.
     """
     if not Path(name).is_dir() and not _HUB_ID.fullmatch(name):
+        kept, _, dataset = name.strip("/").rpartition("/v1/")
+        dataset = dataset if kept else "DATASET/CONFIG"
         raise DataError(
             f"`{name}`: no such folder (key `{key}`). Fetch the sky cells that you want, each by\n"
-            f"  wget -r -np -nH --cut-dirs=3 -A '*.hdf5,*.h5' {BASE_URL}/DATASET/CONFIG/healpix=N/\n"
+            f"  wget -r -np -nH --cut-dirs=2 -A '*.hdf5,*.h5' {BASE_URL}/{dataset}/healpix=N/\n"
+            "which makes the folder MultimodalUniverse/v1 where you are,\n"
             "or name a data set in parquet on the Hugging Face hub (`owner/name`)."
         )
     root = name if Path(name).is_dir() else f"hf://datasets/{name}"

@@ -5,7 +5,9 @@ lines give the spectrum and the fluxes; the fluxes scale the image; the image te
 fibre; the fibre's light becomes the observed spectrum.
 
 Each block of rows has a random stream of its own, so the files are identical for any number of
-processes. Only the table of parameters (250 bytes per galaxy) grows with the survey.
+processes. Only the table of parameters (250 bytes per galaxy) grows with the survey. Rows that observe
+a galaxy again are rendered like all others, so that the streams do not depend on which they are, and
+afterwards written over with the first row's cutout and a new spectrum of the same light.
 """
 
 import functools
@@ -20,7 +22,7 @@ import h5py
 import numpy as np
 
 from galaxypair import io, runtime, tables
-from galaxypair.mock import catalogue, images, junk, spectra
+from galaxypair.mock import catalogue, images, junk, repeats, spectra
 from galaxypair.mock.galaxies import BRIGHT, GALAXY_DTYPE, MAIN, SAMPLES, Sample, draw_galaxies
 from galaxypair.mock.library import StellarLibrary, read_library
 from galaxypair.parallel import ordered_map
@@ -48,11 +50,11 @@ _CANDIDATES = 2048
 _CATALOGUE_ROWS = 1024
 _Z_ERROR = 3e-5
 _FAINTEST_BGS = 20.175  # r magnitude
-_TWIN_ARCSEC = 0.3
+_TWIN_ARCSEC = tables.PIXEL_SCALE_ARCSEC
 _FIRST_TARGETID = 39627000000000000
 
 # random streams; one more coordinate counts the blocks of a stream
-_STREAMS = ("population", "plan", "bank", "render", "catalogue")
+_STREAMS = ("population", "plan", "bank", "render", "catalogue", "repeats")
 
 
 @dataclass(frozen=True)
@@ -157,11 +159,32 @@ def render_rows(
     for i, row in enumerate(rows):
         pixels[i], fibre_fraction[i] = images.render(row, bank, rng)
         junk.spoil_image(pixels[i], row["junk"], rng)
+    observed = _observe(rows, fibre_fraction, library, rng)
+    return RenderedBlock(pixels, observed, fibre_fraction)
+
+
+@dataclass(frozen=True)
+class _RepeatJob:
+    library: Path
+    seed: int
+    block: int
+    rows: np.ndarray  # fibre_fraction as the first observation found it
+
+
+def _observe_again(job: _RepeatJob) -> np.ndarray:
+    rng = _stream(job.seed, "repeats", job.block)
+    return _observe(job.rows, job.rows["fibre_fraction"], _library(job.library), rng)
+
+
+def _observe(
+    rows: np.ndarray, fibre_fraction: np.ndarray, library: StellarLibrary, rng: np.random.Generator
+) -> np.ndarray:
+    """Spectra of some rows, spoiled ones included: (n, 7781, 1)."""
     flux = spectra.fibre_spectra(rows, fibre_fraction, library)
     flux[rows["junk"] == junk.FAILED_REDSHIFT] *= 0.03  # the fibre missed the galaxy
     observed = spectra.observe(flux, rows, rng)
     observed[rows["junk"] == junk.DEAD_SPECTRUM] = 0
-    return RenderedBlock(pixels, observed[..., None], fibre_fraction)
+    return observed[..., None]
 
 
 # --- plan -----------------------------------------------------------------------------------------
@@ -217,7 +240,7 @@ def plan_rows(settings: SurveySettings, galaxies: np.ndarray, rng: np.random.Gen
         In the order of the file.
     """
     rows = np.zeros(settings.n_galaxies, ROW_DTYPE)
-    n, repeats = len(galaxies), rows[len(galaxies) :]
+    n, again = len(galaxies), rows[len(galaxies) :]
     for name in GALAXY_DTYPE.names:
         rows[name][:n] = galaxies[name]
     rows["targetid"] = _FIRST_TARGETID + rng.choice(10**9, len(rows), replace=False)
@@ -228,32 +251,32 @@ def plan_rows(settings: SurveySettings, galaxies: np.ndarray, rng: np.random.Gen
     bgs = (rows["flux"][:, 1] > 10 ** (0.4 * (22.5 - _FAINTEST_BGS))) & (rows["z"] < 0.6)
     fitted = bgs & np.isin(rows["junk"], (0, junk.MISSING_BAND, junk.SATURATED_STAR))
     rows["in_provabgs"] = fitted & (rng.random(len(rows)) < settings.provabgs_fraction)
-    _plan_repeats(rows[:n], repeats, rng)
+    _plan_repeats(rows[:n], again, rng)
     rows["z_observed"] = rows["z"] + _Z_ERROR * (1 + rows["z"]) * rng.standard_normal(len(rows))
     failed = np.flatnonzero(rows["junk"] == junk.FAILED_REDSHIFT)
     rows["z_observed"][failed] = junk.failed_redshifts(len(failed), rng)
     return _order(rows, rng)
 
 
-def _plan_repeats(first: np.ndarray, repeats: np.ndarray, rng: np.random.Generator) -> None:
+def _plan_repeats(first: np.ndarray, again: np.ndarray, rng: np.random.Generator) -> None:
     """Fill the rows that observe galaxies again."""
-    n_twin = -(-len(repeats) // 3) if len(repeats) > 1 else 0
+    n_twin = -(-len(again) // 3) if len(again) > 1 else 0
     # twins are there to be found by position, which only PROVABGS knows
     located = np.flatnonzero(first["in_provabgs"] & (first["junk"] == 0))
     n_twin = min(n_twin, len(located))
     twin_of = rng.choice(located, n_twin, replace=False)
     others = np.setdiff1d(np.flatnonzero(first["junk"] == 0), twin_of)
-    chosen = np.r_[twin_of, rng.choice(others, len(repeats) - n_twin)]
-    identifiers = repeats["targetid"].copy()
-    repeats[:] = first[chosen]
-    repeats["repeats"] = first["targetid"][chosen]
-    repeats["targetid"][:n_twin] = identifiers[:n_twin]
-    repeats["in_provabgs"][n_twin:] = False  # the catalogue has one row per TARGETID
+    chosen = np.r_[twin_of, rng.choice(others, len(again) - n_twin)]
+    identifiers = again["targetid"].copy()
+    again[:] = first[chosen]
+    again["repeats"] = first["targetid"][chosen]
+    again["targetid"][:n_twin] = identifiers[:n_twin]
+    again["in_provabgs"][n_twin:] = False  # the catalogue has one row per TARGETID
     angle = rng.uniform(0, 2 * np.pi, n_twin)
     offset = rng.uniform(0.02, _TWIN_ARCSEC, n_twin) / 3600
-    cos_dec = np.cos(np.radians(repeats["dec"][:n_twin]))
-    repeats["ra"][:n_twin] += offset * np.cos(angle) / cos_dec
-    repeats["dec"][:n_twin] += offset * np.sin(angle)
+    cos_dec = np.cos(np.radians(again["dec"][:n_twin]))
+    again["ra"][:n_twin] += offset * np.cos(angle) / cos_dec
+    again["dec"][:n_twin] += offset * np.sin(angle)
 
 
 def _order(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -323,6 +346,24 @@ def _write_joint(path: Path, rows: np.ndarray, seed: int, library: Path, run: Ca
             node["images"][at], node["spectra"][at] = done.images, done.spectra
             node["redshifts"][at], node["targetids"][at] = here["z_observed"], here["targetid"]
             progress.update(len(here))
+        _write_repeats(file, rows, seed, library, run)
+
+
+def _write_repeats(file: h5py.File, rows: np.ndarray, seed: int, library: Path, run: Callable) -> None:
+    """Write rows that observe a galaxy again; they get the first observation's fibre fraction."""
+    again, first = repeats.first_rows(rows)
+    rows["fibre_fraction"][again] = rows["fibre_fraction"][first]
+    progress = runtime.Progress(len(again), "repeats")
+    blocks = [slice(start, start + BLOCK_ROWS) for start in range(0, len(again), BLOCK_ROWS)]
+    jobs = (_RepeatJob(library, seed, i, rows[again[block]]) for i, block in enumerate(blocks))
+    for block, spectrum in zip(blocks, run(_observe_again, jobs), strict=True):
+        pairs = zip(rows[again[block]], rows[first[block]], spectrum, strict=True)
+        for row, origin, observed in pairs:
+            node = file[str(row["group"])]
+            image = file[str(origin["group"])]["images"][origin["index"]]
+            node["images"][row["index"]] = repeats.cut_again(image, repeats.offset_px(row, origin))
+            node["spectra"][row["index"]] = observed
+        progress.update(len(spectrum))
 
 
 def _blocks(rows: np.ndarray) -> Iterator[slice]:

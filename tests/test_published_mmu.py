@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import h5py
 import mmu_files
@@ -16,9 +17,10 @@ from astropy.coordinates import SkyCoord
 from datasets import Dataset
 from hub_server import serve
 
-from galaxypair import io, mmu, tables
+from galaxypair import io, tables
 from galaxypair.errors import DataError
 from galaxypair.io.mmu import find_files, iter_rows, read_columns
+from galaxypair.published import mmu
 
 ARCSEC = 1 / 3600
 
@@ -252,9 +254,19 @@ def test_only_the_main_table_of_a_collection_is_read(tmp_path):
     assert find_files(str(tmp_path), "mmu.images") == [str(tmp_path / "main/dataset/Norder=1/Npix=1.parquet")]
 
 
-def test_absent_folder_says_how_to_fetch():
-    with pytest.raises(DataError, match=r"key `mmu.images`.*\n.*wget -r .*healpix=N/"):
-        find_files("no/such/folder", "mmu.images")
+@pytest.mark.parametrize(
+    ("folder", "address"),
+    [
+        ("MultimodalUniverse/v1/desi/edr_sv3", "desi/edr_sv3/healpix=N/"),
+        ("no/such/folder", "DATASET/CONFIG/healpix=N/"),
+    ],
+)
+def test_absent_folder_says_how_to_fetch_into_it(folder, address):
+    with pytest.raises(DataError, match=r"key `mmu.images`.*\n  wget -r ") as caught:
+        find_files(folder, "mmu.images")
+    command = str(caught.value).splitlines()[1].split()
+    place, cut = urlsplit(command[-1]).path.strip("/"), int(command[4].removeprefix("--cut-dirs="))
+    assert "/".join(place.split("/")[cut:]) == f"MultimodalUniverse/v1/{address.strip('/')}"
 
 
 def test_empty_folder_is_refused(tmp_path):
@@ -295,7 +307,7 @@ import json
 import numpy as np
 from galaxypair.errors import DataError
 from galaxypair.io.mmu import find_files, iter_rows, read_columns
-from galaxypair.mmu import SPECTRUM_FIELDS
+from galaxypair.published.mmu import SPECTRUM_FIELDS
 (file,) = find_files("good/x", "mmu.spectra")
 ids = read_columns(file, ("object_id",), key="mmu.spectra")["object_id"].tolist()
 rows = iter_rows(file, np.array([1, 3]), "spectrum", SPECTRUM_FIELDS, key="mmu.spectra")
@@ -319,7 +331,7 @@ def test_rows_of_a_hub_dataset_are_read(tmp_path):
             "HF_ENDPOINT": address,
             "HF_HOME": str(tmp_path / "home"),
             "no_proxy": "127.0.0.1",
-            "PYTHONPATH": str(Path(mmu.__file__).parents[1]),
+            "PYTHONPATH": str(Path(__file__).parents[1] / "src"),
         }
         done = subprocess.run(
             [sys.executable, "-c", REMOTE], env=environment, capture_output=True, text=True, check=False

@@ -7,15 +7,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fetching import DATA, HASTY, NAME, OTHER, get, leave_part, names, part_of
 from http_server import Answer, FileServer
 
-from galaxypair import fetch, partial, transfer
 from galaxypair.errors import DataError
-from galaxypair.transfer import OVERLAP, Wanted
+from galaxypair.fetch import http, partial, whole
+from galaxypair.fetch.transfer import OVERLAP, Wanted
 
 SRC = Path(__file__).parents[1] / "src"
 
@@ -30,7 +31,7 @@ def test_file_arrives_with_a_record_and_nothing_else(target):
         record = get(server, target)
     assert target.read_bytes() == DATA
     assert names(target) == [NAME, f"{NAME}.source.json"]
-    assert json.loads(fetch.record_path(target).read_text()) == record
+    assert json.loads(whole.record_path(target).read_text()) == record
     assert record["bytes"] == len(DATA) and record["sha256"] == hashlib.sha256(DATA).hexdigest()
     assert record["url"] == record["address"] == server.url(NAME) and record["etag"] == '"1"'
     assert record["last_modified"].startswith("Tue, 14 Nov 2023")
@@ -40,7 +41,7 @@ def test_file_arrives_with_a_record_and_nothing_else(target):
 def test_file_that_was_fetched_is_neither_fetched_nor_read_again(target, monkeypatch):
     with FileServer({NAME: DATA}) as server:
         record = get(server, target)
-        monkeypatch.setattr(fetch, "_sha256", pytest.fail)
+        monkeypatch.setattr(whole, "_sha256", pytest.fail)
         assert get(server, target, sha256=record["sha256"][:8].upper(), bytes=len(DATA)) == record
         assert len(server.requests) == 1
 
@@ -58,7 +59,7 @@ def test_fetched_file_that_the_config_no_longer_means_stops(target, known, messa
         with pytest.raises(DataError, match=message):
             get(server, target, **known)
         with pytest.raises(DataError, match=r"url http://127.0.0.1:.* instead of http://mirror/a.bin"):
-            fetch.fetch(Wanted(f"http://mirror/{NAME}", "k"), target)
+            whole.fetch(Wanted(f"http://mirror/{NAME}", "k"), target)
     assert target.read_bytes() == DATA
 
 
@@ -130,10 +131,25 @@ def test_length_that_is_never_reached_ends_after_some_tries(target):
         assert len(server.requests) == HASTY.tries
 
 
+def test_nothing_is_said_to_be_kept_of_a_file_of_which_nothing_came(target):
+    with FileServer({NAME: DATA}, [Answer(status=503)] * HASTY.tries) as server:
+        with pytest.raises(DataError, match=r"4 times in a row. Run the same command again later\. If"):
+            get(server, target)
+    assert names(target) == []
+
+
 def test_tries_are_counted_anew_after_progress(target):
     with FileServer({NAME: DATA}, [Answer(cut_after=40_000 + OVERLAP)] * 8) as server:
         get(server, target)
     assert target.read_bytes() == DATA
+
+
+def test_server_that_asks_to_wait_is_waited_for(target, monkeypatch):
+    waits = []
+    monkeypatch.setattr(whole, "time", SimpleNamespace(sleep=waits.append))
+    with FileServer({NAME: DATA}, [Answer(status=503, headers={"Retry-After": "7"})]) as server:
+        whole.fetch(Wanted(server.url(NAME), "k"), target)
+    assert waits == [7]
 
 
 def test_file_that_the_user_puts_there_meanwhile_is_not_overwritten(target, monkeypatch):
@@ -145,9 +161,9 @@ def test_file_that_the_user_puts_there_meanwhile_is_not_overwritten(target, monk
 
 
 CHILD = (
-    "import sys; from pathlib import Path; from galaxypair import fetch\n"
-    "from galaxypair.transfer import Wanted\n"
-    "fetch.fetch(Wanted(sys.argv[1], 'k'), Path(sys.argv[2]))"
+    "import sys; from pathlib import Path; from galaxypair.fetch import whole\n"
+    "from galaxypair.fetch.transfer import Wanted\n"
+    "whole.fetch(Wanted(sys.argv[1], 'k'), Path(sys.argv[2]))"
 )
 
 
@@ -162,7 +178,7 @@ def test_killed_and_cut_transfers_cost_a_block_each(target):
     part, points = part_of(target), (1_000_000, 2_000_000, 3_000_000)
     with FileServer({NAME: data}) as server:
         for point in points:
-            server.answers[:] = [Answer(slow_after=1_000_000)]
+            server.answers[:] = [Answer(slow_after=1_000_000, slow_s=0.01)]
             child = start_child(server.url(NAME), target)
             while not (part.exists() and part.stat().st_size > point + 50_000) and child.poll() is None:
                 time.sleep(0.002)
@@ -175,7 +191,7 @@ def test_killed_and_cut_transfers_cost_a_block_each(target):
         twice = server.bytes_served - len(data)
     assert target.read_bytes() == data
     assert names(target) == [NAME, f"{NAME}.source.json"]
-    assert 6 * OVERLAP <= twice <= 6 * (OVERLAP + transfer.IN_HAND)
+    assert 6 * OVERLAP <= twice <= 6 * (OVERLAP + http.IN_HAND)
 
 
 def test_interrupt_from_the_keyboard_ends_it_and_keeps_the_part(target):

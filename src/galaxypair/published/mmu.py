@@ -12,8 +12,8 @@ from astropy.coordinates import SkyCoord
 from galaxypair import io, tables
 from galaxypair.errors import DataError
 from galaxypair.io.mmu import find_files, iter_rows, read_columns
+from galaxypair.published.verdicts import report
 from galaxypair.runtime import Progress
-from galaxypair.verdicts import report
 
 GROUP = "0"
 GRID_TOLERANCE = 0.1  # Angstrom; an eighth of a bin

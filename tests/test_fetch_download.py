@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 from factories import make_joint, make_provabgs
-from http_server import FileServer
+from http_server import Answer, FileServer
 
-from galaxypair import download
 from galaxypair.errors import DataError
+from galaxypair.fetch import download
 
 GLOBUS = {"endpoint": "59c8", "path": "/a/resnet50.ckpt"}
 
@@ -114,6 +114,12 @@ def test_file_of_another_kind_does_not_arrive(tmp_path, name, content, message):
     with FileServer({"f": content}) as server, pytest.raises(DataError, match=message):
         provide(tmp_path, name, url=server.url("f"))
     assert not (tmp_path / "data" / "f").exists() and not (tmp_path / "run").exists()
+
+
+def test_other_way_that_the_config_knows_is_named_where_the_address_gives_nothing(tmp_path):
+    with FileServer({}, [Answer(status=403)]) as server:
+        with pytest.raises(DataError, match=r"refuses it \(HTTP status 403\).*files.joint.path`\. Or ask\.$"):
+            provide(tmp_path, "joint", url=server.url("f"), instead="Or ask.")
 
 
 def test_put_in_place_shares_the_bytes(tmp_path, monkeypatch):

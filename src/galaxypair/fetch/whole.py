@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import os
-import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,21 +11,15 @@ from pathlib import Path
 
 from galaxypair import io
 from galaxypair.errors import DataError
-from galaxypair.partial import Part, open_part
+from galaxypair.fetch.address import public
+from galaxypair.fetch.http import DEFAULT_PATIENCE, InterruptedTransferError, Patience
+from galaxypair.fetch.partial import Part, open_part
+from galaxypair.fetch.transfer import ChangedFileError, Wanted, request
 from galaxypair.runtime import Progress, readable_bytes
-from galaxypair.transfer import (
-    ChangedFileError,
-    InterruptedTransferError,
-    Patience,
-    Wanted,
-    public,
-    request,
-)
 
 logger = logging.getLogger(__name__)
 
 Check = Callable[[Path], object]
-DEFAULT_PATIENCE = Patience()
 
 
 def record_path(target: Path) -> Path:
@@ -194,13 +187,13 @@ def _complete(part: Part, wanted: Wanted, patience: Patience) -> None:
         failures = failures + 1 if part.size <= most else 1
         most = max(most, part.size)
         if failures >= patience.tries:
+            kept = f"{readable_bytes(part.size)} are kept in `{part.path}`: run" if part.size else "Run"
+            onward = ", it goes on from there" if part.size else " later"
             raise DataError(
-                f"`{public(wanted.url)}`: {reason}, {failures} times in a row. {readable_bytes(part.size)} "
-                f"are kept in `{part.path}`: run the same command again, it goes on from there. If that does "
-                f"not help: {wanted.remedy[0].lower()}{wanted.remedy[1:]}"
+                f"`{public(wanted.url)}`: {reason}, {failures} times in a row. {kept} the same command again"
+                f"{onward}. If that does not help: {wanted.remedy[0].lower()}{wanted.remedy[1:]}"
             )
-        wait_s = min(patience.first_wait_s * 2 ** (failures - 1), patience.longest_wait_s)
-        wait_s = max(wait_s * random.uniform(0.5, 1), min(asked_s, patience.longest_wait_s))
+        wait_s = patience.wait_s(failures, asked_s)
         at = readable_bytes(part.size)
         logger.warning("`%s`: %s at %s; trying again in %.0f s", part.path, reason, at, wait_s)
         time.sleep(wait_s)

@@ -1,19 +1,13 @@
 """A file that is being fetched: its bytes so far, what is known about it, and who may write it."""
 
-import fcntl
 import json
-import logging
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from galaxypair import io
-
-logger = logging.getLogger(__name__)
 
 
 class Part:
@@ -108,8 +102,8 @@ def open_part(path: Path) -> Iterator[Part]:
     Part
         Removed at the end, if it is still empty.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path.with_name(f"{path.name}.lock")), path.open("a+b", buffering=0) as file:
+    # not on the part itself, which the HDF5 library locks to read its layout
+    with io.alone(path.with_name(f"{path.name}.lock")), path.open("a+b", buffering=0) as file:
         part = Part(path, file)
         try:
             yield part
@@ -117,39 +111,3 @@ def open_part(path: Path) -> Iterator[Part]:
             if part.size == 0:
                 part.clear()
                 path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock; not on the part itself, which the HDF5 library locks to read its layout."""
-    while True:
-        with path.open("a+", encoding="utf-8") as file:
-            _lock(path, file)
-            if not _is_still(path, file):  # the one before was done with it, and has removed it
-                continue
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}")
-            file.flush()
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
-            return
-
-
-def _lock(path: Path, file: TextIO) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        logger.info("`%s`: %s is fetching this file; waiting", path, file.read() or "another process")
-        fcntl.flock(file, fcntl.LOCK_EX)
-    except OSError as err:  # some cluster file systems
-        logger.warning("`%s`: this file system has no locks (%s): fetch from one run at a time", path, err)
-
-
-def _is_still(path: Path, file: TextIO) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False

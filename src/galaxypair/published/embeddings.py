@@ -13,8 +13,8 @@ import pandas as pd
 
 from galaxypair import io, splits, tables
 from galaxypair.errors import DataError
-from galaxypair.layouts import Layout, recognise
 from galaxypair.ledger import balance, finish_ledger
+from galaxypair.published.layouts import Layout, recognise
 from galaxypair.quality import Cuts, redshift_reasons
 from galaxypair.runtime import Progress
 
@@ -85,6 +85,12 @@ def iter_blocks(
             missing = [m for m in tables.MODALITIES if m not in raw]
             raw |= {m: np.full((len(columns[found.targetid]), dim), np.nan, np.float32) for m in missing}
             yield Block(*_identity(path, columns, found), raw)
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        remedy = "Correct the path, or get the file first: docs/embeddings.md says where published ones are."
+        raise DataError(f"`{path}` (key `embeddings.path`): no such file. {remedy}")
 
 
 def _vectors(path: Path, columns: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
@@ -218,6 +224,7 @@ def import_embeddings(
     with ExitStack() as stack:
         writers: dict[str, io.EmbeddingsWriter] = {}
         for name, path in files.items():
+            _check_there(path)
             with io.open_columns(path) as file:
                 counts[path], layout = file.rows, recognise(path, file.names, settings["layout"], modalities)
             logger.info("`%s`: %s galaxies, layout %s", path, f"{counts[path]:,}", layout.name)

@@ -8,7 +8,7 @@ import pandas as pd
 from galaxypair import io, tables
 from galaxypair.errors import DataError
 from galaxypair.ingest.rgb import unstretch
-from galaxypair.layouts import PUBLISHED
+from galaxypair.published.layouts import PUBLISHED
 
 REP = PUBLISHED[0]
 

@@ -1,6 +1,7 @@
 """Data sets of the hub's layout, from disk and from a server on this machine, to a joint file."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -13,9 +14,10 @@ import pytest
 from datasets import Array2D, Array3D, Dataset, DatasetDict, Features, List, Value
 from hub_server import serve
 
-from galaxypair import hub, io, splits, tables
+from galaxypair import io, splits, tables
 from galaxypair.errors import DataError
 from galaxypair.io.hub import nested_values, open_dataset, users_errors
+from galaxypair.published import hub
 
 FEATURES = Features(
     {
@@ -223,6 +225,12 @@ def test_complete_series_is_not_complained_about(mini, caplog):
     assert "files that their names speak of" not in caplog.text
 
 
+def test_messages_of_the_libraries_are_shown_once(mini):
+    open_dataset(str(mini))
+    for library in ("datasets", "huggingface_hub"):
+        assert logging.getLogger(library).handlers == [] and logging.getLogger(library).propagate
+
+
 def test_damaged_file_is_refused_before_any_row_is_read(mini, tmp_path):
     whole = (mini / "data" / "train-00000-of-00001.parquet").read_bytes()
     (tmp_path / "a.parquet").write_bytes(whole)
@@ -277,9 +285,9 @@ REMOTE = """
 import json, sys, time
 from pathlib import Path
 import datasets, h5py
-from galaxypair import hub
 from galaxypair.errors import DataError
 from galaxypair.io.hub import open_dataset
+from galaxypair.published import hub
 datasets.config.STREAMING_READ_MAX_RETRIES = 1
 time.sleep = lambda _: None  # no waiting between attempts
 said = {}
@@ -300,7 +308,7 @@ def test_hub_is_streamed_and_its_refusals_are_told(mini, tmp_path):
         "HF_TOKEN": "hf_secret",
         "HF_HUB_DISABLE_XET": "1",
         "no_proxy": "127.0.0.1",
-        "PYTHONPATH": str(Path(hub.__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[1] / "src"),
     }
     with serve(mini / "data") as (address, requests):
         command = [sys.executable, "-c", REMOTE, str(tmp_path)]

@@ -7,9 +7,9 @@ import pytest
 from fetching import DATA, HASTY, NAME, OTHER, get, leave_part, names
 from http_server import Answer, FileServer
 
-from galaxypair import fetch, transfer
 from galaxypair.errors import DataError
-from galaxypair.transfer import OVERLAP, Wanted
+from galaxypair.fetch import transfer, whole
+from galaxypair.fetch.transfer import OVERLAP, Wanted
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_redirects_are_followed_and_noted_without_their_signature(target):
         server.answers[:] = [Answer(status=302, headers={"Location": f"/hop/{NAME}"}),
                              Answer(status=307, headers={"Location": moved})]  # fmt: skip
         wanted = Wanted(server.url("old"), "k")
-        record = fetch.fetch(wanted, target, patience=HASTY)
+        record = whole.fetch(wanted, target, patience=HASTY)
     assert record["url"] == server.url("old") and record["address"] == server.url(NAME)
     assert target.read_bytes() == DATA
 
@@ -184,7 +184,7 @@ def test_redirect_loop_ends(target):
 @pytest.mark.parametrize("url", ["http://user:hunter2@127.0.0.1:1/a?token=hunter2", "file:///etc/hostname"])
 def test_what_cannot_be_reached_is_told_without_credentials(target, caplog, url):
     with pytest.raises(DataError, match=r"[Cc]orrect `k\.url`") as caught:
-        fetch.fetch(Wanted(url, "k"), target, patience=HASTY)
+        whole.fetch(Wanted(url, "k"), target, patience=HASTY)
     assert "hunter2" not in str(caught.value) + caplog.text
 
 
@@ -240,11 +240,11 @@ def test_certificates_are_verified(target, certificate, monkeypatch, caplog):
         for name in ("CURL_CA_BUNDLE", "SSL_CERT_FILE"):
             monkeypatch.delenv(name, raising=False)
         with pytest.raises(DataError, match=r"certificate.*\(curl error 60\)"):
-            fetch.fetch(Wanted(secure, "k"), target, patience=HASTY)
+            whole.fetch(Wanted(secure, "k"), target, patience=HASTY)
         assert "trying again" not in caplog.text
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
         server.answers[:] = [Answer(status=302, headers={"Location": server.url(NAME)})]
         with pytest.raises(DataError, match=r"\(curl error 1\)"):  # https that leads to http
-            fetch.fetch(Wanted(secure, "k"), target, patience=HASTY)
-        fetch.fetch(Wanted(secure, "k"), target, patience=HASTY)
+            whole.fetch(Wanted(secure, "k"), target, patience=HASTY)
+        whole.fetch(Wanted(secure, "k"), target, patience=HASTY)
     assert target.read_bytes() == DATA

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from galaxypair import fetch, io
+from galaxypair import io
 from galaxypair.errors import DataError
-from galaxypair.transfer import Wanted
+from galaxypair.fetch import whole
+from galaxypair.fetch.transfer import Wanted
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def provide(name: str, entry: dict, folder: Path, file: Path, record: Path) -> N
     name : str
         Of its entry under `download.files`.
     entry : dict
-        url, path, bytes, sha256 and, if there is no url, perhaps globus.
+        url, path, bytes, sha256; perhaps instead; and, if there is no url, perhaps globus.
     folder : Path
         Where fetched files are kept.
     file, record : Path
@@ -93,7 +94,8 @@ def provide(name: str, entry: dict, folder: Path, file: Path, record: Path) -> N
         If the file cannot be had, or is not what the config says; the message tells what to do.
     """
     key, kind = f"download.files.{name}", KINDS.get(name, WEIGHTS)
-    wanted = Wanted(entry["url"] or "", key, entry["bytes"], entry["sha256"], kind.magic)
+    known = entry["bytes"], entry["sha256"], kind.magic, entry.get("instead")
+    wanted = Wanted(entry["url"] or "", key, *known)
     if entry["path"] is not None:
         source = Path(entry["path"])
         origin = _use_own(source, wanted, kind)
@@ -101,8 +103,8 @@ def provide(name: str, entry: dict, folder: Path, file: Path, record: Path) -> N
         raise DataError(_by_hand(key, entry.get("globus")))
     else:
         source = folder / PurePosixPath(urlsplit(entry["url"]).path).name
-        origin = fetch.fetch(wanted, source, kind.check)
-    fetch.write_record(origin, record)
+        origin = whole.fetch(wanted, source, kind.check)
+    whole.write_record(origin, record)
     put_in_place(source, file)
     logger.info("`%s`: in place, from `%s`", file, source)
 
@@ -114,7 +116,7 @@ def _use_own(path: Path, wanted: Wanted, kind: Kind) -> dict:
             "the file fetched."
         )
     remedy = f"Correct `{wanted.key}.path`, or set it to null to have the file fetched."
-    sha256 = fetch.verify(path, wanted, kind.check, remedy)
+    sha256 = whole.verify(path, wanted, kind.check, remedy)
     return {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256}
 
 
@@ -146,6 +148,8 @@ def put_in_place(source: Path, target: Path) -> None:
 
     Notes
     -----
+    Within the working directory the link is relative, so that the whole can be moved.
+
     Not the hard link first: Snakemake renews the time of a rule's outputs, which through a hard
     link is the time of the user's file, and every other run that uses it would start again.
     """
@@ -153,6 +157,13 @@ def put_in_place(source: Path, target: Path) -> None:
         return
     with io.atomic_path(target) as part:
         try:
-            part.symlink_to(source.resolve())
+            part.symlink_to(_address(source.resolve(), target.parent.resolve()))
         except OSError:  # a file system without symbolic links
             os.link(source.resolve(), part)
+
+
+def _address(source: Path, folder: Path) -> str:
+    """Name a file from a folder, if both move together, else from the root."""
+    here = Path.cwd()
+    together = source.is_relative_to(here) and folder.is_relative_to(here)
+    return os.path.relpath(source, folder) if together else str(source)

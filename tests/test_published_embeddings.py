@@ -9,9 +9,9 @@ import pytest
 
 from galaxypair import io, tables
 from galaxypair.errors import DataError
-from galaxypair.import_embeddings import fingerprint, import_embeddings
-from galaxypair.layouts import holds_pixels, split_files
-from galaxypair.published_pixels import read_galaxies
+from galaxypair.published.embeddings import fingerprint, import_embeddings
+from galaxypair.published.layouts import holds_pixels, split_files
+from galaxypair.published.pixels import read_galaxies
 from galaxypair.quality import Cuts
 from galaxypair.splits import by_hash
 
@@ -267,6 +267,19 @@ def test_unusable_files_are_refused(tmp_path, change, message):
     with pytest.raises(DataError, match=message):
         run(tmp_path / "own.npz", tmp_path)
     assert list((tmp_path / "out").glob("*")) == []  # nothing half-made is left
+
+
+@pytest.mark.parametrize("absent", ["targetid", "image_embedding"])
+def test_column_that_is_missing_is_named_first(tmp_path, absent):
+    columns = {"targetid": IDS, "z": Z, **{f"{m}_embedding": v for m, v in made.make_vectors(Z).items()}}
+    np.savez(tmp_path / "own.npz", **{name: v for name, v in columns.items() if name != absent})
+    with pytest.raises(DataError, match=rf"own.npz`: lacks `{absent}` \(layout table\)\. It holds "):
+        run(tmp_path / "own.npz", tmp_path)
+
+
+def test_absent_file_is_named_with_its_key(tmp_path):
+    with pytest.raises(DataError, match=r"own.npz` \(key `embeddings.path`\): no such file.*embeddings\.md"):
+        run(tmp_path / "own.npz", tmp_path)
 
 
 def test_layout_that_the_file_does_not_have_is_refused(tmp_path):

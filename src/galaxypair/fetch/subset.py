@@ -14,13 +14,16 @@ import numpy as np
 
 from galaxypair import io, tables
 from galaxypair.errors import DataError
-from galaxypair.io.remote import RemoteHDF5
-from galaxypair.runtime import Progress, as_users_error
+from galaxypair.fetch.http import DEFAULT_PATIENCE, Patience
+from galaxypair.fetch.remote import RemoteHDF5
+from galaxypair.fetch.transfer import Wanted
+from galaxypair.runtime import Progress, as_users_error, readable_bytes
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 6  # per block of rows, each after twice the wait: two minutes in all
-FIRST_WAIT_S = 4.0
+ROW_BYTES = sum(
+    math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in tables.JOINT_DATASETS.values()
+)
 RESTARTS = 3  # for a file that changes on the server while it is read
 
 
@@ -114,7 +117,13 @@ def plan_blocks(
 
 
 def fetch_subset(
-    url: str, joint: Path, *, fraction: float, block_rows: int, train_fraction: float
+    wanted: Wanted,
+    joint: Path,
+    *,
+    fraction: float,
+    block_rows: int,
+    train_fraction: float,
+    patience: Patience = DEFAULT_PATIENCE,
 ) -> dict[str, object]:
     """Write a joint file of a share of each group of a remote one.
 
@@ -123,8 +132,8 @@ def fetch_subset(
 
     Parameters
     ----------
-    url : str
-        http, https or file address of a joint file, or a path.
+    wanted : Wanted
+        A joint file. Its url: http, https or file address, or a path; of the rest only the remedy is used.
     joint : Path
         Output, in the layout of `tables.JOINT_DATASETS`.
     fraction : float
@@ -133,6 +142,8 @@ def fetch_subset(
         Rows fetched at a time, 0.3 MB each; memory is about three times that.
     train_fraction : float
         As in `splits.assign`.
+    patience : Patience, optional
+        With each request; its tries are those of a block of rows.
 
     Returns
     -------
@@ -144,30 +155,56 @@ def fetch_subset(
     DataError
         If the file cannot be had, is no joint file, or changes again and again.
     """
-    remote = RemoteHDF5(url)
+    remote = RemoteHDF5(wanted.url, wanted.remedy, patience)
     choice = {"fraction": fraction, "train_fraction": train_fraction, "block_rows": block_rows}
+    with io.alone(joint.with_name(f".{joint.name}.lock")):
+        return _fetch_version(remote, joint, patience, choice)
+
+
+def _fetch_version(remote: RemoteHDF5, joint: Path, patience: Patience, choice: dict) -> dict[str, object]:
+    """Fetch rows that are all of one version of the file."""
     for _ in range(RESTARTS):
         try:
-            identity, blocks = _survey(remote, **choice)
+            identity, blocks = _survey(remote, patience, **choice)
             chosen = [list(asdict(block).values()) for block in blocks]
-            store = _Store(joint, {"url": url, **identity, "blocks": chosen})
-            waiting = [block for block in blocks if not store.holds(block)]
-            _fetch(remote, identity, waiting, store, sum(b.stop - b.start for b in blocks))
+            store = _Store(joint, {"url": remote.name, **identity, "blocks": chosen})
+            fetched = _fetch(remote, patience, identity, blocks, store)
         except _Changed:
-            logger.warning("`%s` has changed on the server while it was read: starting anew.", url)
+            logger.warning("`%s` has changed on the server while it was read: starting anew.", remote.name)
             continue
         store.assemble(joint, blocks)
         return {
-            "url": url,
+            "url": remote.name,
             **identity,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "rows": _ranges(blocks),
             "bytes_fetched": remote.bytes_read,
-            "blocks_fetched": len(waiting),
-            "blocks_kept_from_earlier_jobs": len(blocks) - len(waiting),
+            "blocks_fetched": fetched,
+            "blocks_kept_from_earlier_jobs": len(blocks) - fetched,
         }
     raise DataError(
-        f"`{url}` changed {RESTARTS} times while it was read: somebody is writing it. Try again later."
+        f"`{remote.name}` changed {RESTARTS} times while it was read: somebody is writing it. "
+        "Try again later."
+    )
+
+
+def _rows(blocks: list[Block]) -> int:
+    return sum(block.stop - block.start for block in blocks)
+
+
+def _announce(name: str, size: int, blocks: list[Block], waiting: list[Block], folder: Path) -> None:
+    """Say what will be fetched, and stop now if the disk will not hold it."""
+    coming, rows = ROW_BYTES * _rows(waiting), _rows(blocks)
+    needed, free = coming + ROW_BYTES * rows, shutil.disk_usage(folder).free
+    if free < needed:
+        raise DataError(
+            f"`{folder}`: {readable_bytes(needed)} are needed (the rows are stored twice while the file is "
+            f"put together), {readable_bytes(free)} are free. Free some space, lower `subset.fraction`, or "
+            "use `--directory` with a larger disk; then run the same command again."
+        )
+    logger.info(
+        "`%s`: %s galaxies of this file of %s; %s are still to come (%s free on this disk)",
+        *(name, f"{rows:,}", readable_bytes(size), readable_bytes(coming), readable_bytes(free)),
     )
 
 
@@ -183,50 +220,55 @@ def _ranges(blocks: list[Block]) -> dict[str, list[list[int]]]:
     return ranges
 
 
-class _Patience:
-    """Wait after a failed read, twice as long each time, and give up in the end."""
+class _Failures:
+    """Failed reads in a row: wait after each, and give up in the end."""
 
-    def __init__(self, url: str) -> None:
-        self._url, self.failures = url, 0
+    def __init__(self, name: str, patience: Patience) -> None:
+        self._name, self._patience, self.count = name, patience, 0
 
-    def fail(self, err: Exception) -> None:
+    def add(self, err: OSError) -> None:
         if known := as_users_error(err):  # a full disk does not pass by waiting
             raise known from err
-        self.failures += 1
+        self.count += 1
         what = str(err) or type(err).__name__
-        if self.failures == ATTEMPTS:
+        if self.count >= self._patience.tries:
             raise DataError(
-                f"`{self._url}`: reading failed {ATTEMPTS} times in a row ({what}). "
+                f"`{self._name}`: reading failed {self.count} times in a row ({what}). "
                 "Run the same command again: it goes on after the rows that have come."
             ) from err
-        wait = FIRST_WAIT_S * 2 ** (self.failures - 1)
-        logger.warning("Reading failed (%s); trying again in %.0f s.", what, wait)
-        time.sleep(wait)
+        wait_s = self._patience.wait_s(self.count, getattr(err, "wait_s", 0))
+        logger.warning("Reading failed (%s); trying again in %.0f s.", what, wait_s)
+        time.sleep(wait_s)
 
 
 def _survey(
-    remote: RemoteHDF5, fraction: float, train_fraction: float, block_rows: int
+    remote: RemoteHDF5, patience: Patience, fraction: float, train_fraction: float, block_rows: int
 ) -> tuple[dict[str, str | int], list[Block]]:
     """Version of the remote file, and which rows of it to fetch."""
-    patience = _Patience(remote.url)
+    failures = _Failures(remote.name, patience)
     while True:
         blocks = []
         try:
             identity = remote.identity()
             with remote.open() as file:
-                for group, rows in io.joint_rows(remote.url, file).items():
+                for group, rows in io.joint_rows(remote.name, file).items():
                     stored = (file[group][name].chunks or (1,) for name in tables.JOINT_DATASETS)
                     chunk_rows = max(chunk[0] for chunk in stored)
                     ranges = select_rows(rows, fraction, train_fraction)
                     blocks += plan_blocks(group, ranges, block_rows, chunk_rows)
             return identity, blocks
         except OSError as err:
-            patience.fail(err)
+            failures.add(err)
 
 
-def _fetch(remote: RemoteHDF5, identity: dict, waiting: list[Block], store: "_Store", total: int) -> None:
-    progress, patience = Progress(total), _Patience(remote.url)
-    progress.update(total - sum(block.stop - block.start for block in waiting))
+def _fetch(
+    remote: RemoteHDF5, patience: Patience, identity: dict, blocks: list[Block], store: "_Store"
+) -> int:
+    """Fetch the blocks that are not kept yet; say how many they were."""
+    waiting = [block for block in blocks if not store.holds(block)]
+    _announce(remote.name, identity["size"], blocks, waiting, store.folder.parent)
+    total, missing = _rows(blocks), _rows(waiting)
+    progress, failures = Progress(total, done=total - missing), _Failures(remote.name, patience)
     left = list(waiting)
     while left:
         try:
@@ -237,11 +279,12 @@ def _fetch(remote: RemoteHDF5, identity: dict, waiting: list[Block], store: "_St
                     if remote.identity() != identity:
                         raise _Changed
                     store.keep(left[0], rows)
-                    patience.failures = 0
+                    failures.count = 0
                     done = left.pop(0)
                     progress.update(done.stop - done.start)
         except OSError as err:
-            patience.fail(err)
+            failures.add(err)
+    return len(waiting)
 
 
 def _read(file: h5py.File, block: Block) -> dict[str, np.ndarray]:
@@ -257,20 +300,20 @@ class _Store:
     """Blocks that have come, each a file in a hidden folder; of one version of the remote file only."""
 
     def __init__(self, joint: Path, key: dict) -> None:
-        self._folder = joint.with_name(f".{joint.name}.blocks")
-        note = self._folder / "key.json"
+        self.folder = joint.with_name(f".{joint.name}.blocks")
+        note = self.folder / "key.json"
         text = json.dumps(key, indent=1)
         if note.is_file() and note.read_text(encoding="utf-8") != text:
             logger.warning(
                 "`%s`: address, version or choice of rows differs from the interrupted job's: starting anew.",
-                self._folder,
+                self.folder,
             )
             self._remove()
         if not note.is_file():
             io.write_text(text, note)
 
     def _file(self, block: Block) -> Path:
-        return self._folder / f"{block.group}-{block.start:08d}.h5"
+        return self.folder / f"{block.group}-{block.start:08d}.h5"
 
     def holds(self, block: Block) -> bool:
         return h5py.is_hdf5(self._file(block))  # not so if the power failed before it was on disk
@@ -292,4 +335,4 @@ class _Store:
         self._remove()
 
     def _remove(self) -> None:
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self.folder)

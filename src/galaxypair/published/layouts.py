@@ -86,10 +86,10 @@ def recognise(
     """
     known = [*PUBLISHED, _table(names)]
     wanted = [one for one in known if layout in ("auto", one.name)]
-    for one in wanted:
-        needed = [one.targetid, *(c for m in modalities for c in one.vectors[m]), *([one.z] if one.z else [])]
-        if all(one.vectors[m] for m in modalities) and set(needed) <= set(names):
-            return one
+    lacks = [[name for name in _needed(one, modalities) if name not in names] for one in wanted]
+    nearest, absent = min(zip(wanted, lacks, strict=True), key=lambda pair: len(pair[1]))
+    if not absent:
+        return nearest
     expected = "; or ".join(_describe(one, modalities) for one in wanted)
     hint = ""
     held = [m for m in modalities if any(set(one.vectors[m] or [""]) <= set(names) for one in wanted)]
@@ -98,9 +98,15 @@ def recognise(
             f" If it holds no others than those of the {held[0]}: `embeddings: {{modalities: [{held[0]}]}}`."
         )
     raise DataError(
-        f"`{path}`: holds {', '.join(sorted(names)) or 'no columns'}, expected {expected}. "
+        f"`{path}`: lacks {', '.join(f'`{name}`' for name in absent)} (layout {nearest.name}). It holds "
+        f"{', '.join(sorted(names)) or 'no columns'}, expected {expected}. "
         f"Rename its columns, or check `embeddings.layout` ({layout}).{hint}"
     )
+
+
+def _needed(layout: Layout, modalities: Sequence[str]) -> list[str]:
+    vectors = (name for m in modalities for name in layout.vectors[m] or (f"{m}_embedding",))
+    return [layout.targetid, *vectors, *([layout.z] if layout.z else [])]
 
 
 def _table(names: Collection[str]) -> Layout:

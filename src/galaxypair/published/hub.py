@@ -9,8 +9,8 @@ from datasets import Features, LargeList, List, Value
 from galaxypair import io, tables
 from galaxypair.errors import DataError
 from galaxypair.io.hub import HubSplit, iter_tables, nested_values
+from galaxypair.published.verdicts import report
 from galaxypair.runtime import Progress
-from galaxypair.verdicts import report
 
 GROUP = "0"
 COLUMNS = {  # of the data set: shape of one row, kind of number

@@ -1,0 +1,1 @@
+"""What others have published, brought into the layouts of the stages: data sets of galaxies, embeddings."""
