@@ -8,9 +8,11 @@ from typing import ClassVar
 import pytest
 import torch
 from test_config import SCHEMA, changed
+from test_features import VIEWS
+from test_train_embed import TRAIN, make_manifest
 from torch import Tensor, nn
 
-from galaxypair import config, model
+from galaxypair import config, features, model, train
 from galaxypair.encoders.aion import AionImageEncoder, AionSpectrumEncoder
 from galaxypair.errors import ConfigError
 
@@ -130,6 +132,34 @@ def test_head_is_trained_on_it(package):
     sum(part.sum() for part in embedded).backward()
     assert all(p.grad is not None for p in made.heads.parameters())
     assert {name.partition(".")[0] for name in made.state_dict()} == {"heads"}
+
+
+@pytest.mark.parametrize("output", ["mean", "tokens"])
+def test_training_runs_it_once_and_only_tokens_in_every_step(package, tmp_path, output):
+    data = make_manifest(tmp_path)
+    settings = changed("model.embedding_dim", 8)["model"]
+    head = "linear" if output == "mean" else "cross_attention"
+    settings["image"] |= {"crop_px": 32, "compact": {"width": 4}}
+    settings["spectrum"] |= {"encoder": "aion", "head": head, "aion": {"output": output}}
+    cached = {}
+    if output == "mean":
+        parts = {"encoders": {"spectrum": settings["spectrum"]}, "settings": VIEWS | {"views": 1}}
+        cached = {split: tmp_path / f"{split}.h5" for split in ("train", "val")}
+        for split, path in cached.items():
+            features.build(data, split, path, **parts, weights={}, device="cpu", code=[])
+        assert features.read(cached["val"], data, "val")["spectrum"].shape[1:] == (1, 768)
+    made, rows = train.fit(data, tmp_path / "t", settings, TRAIN | {"epochs": 1}, threads=1, cached=cached)
+    assert rows["val_loss"].notna().all()
+    assert (made.encoders["spectrum"]._loaded == {}) is bool(cached)
+
+
+def test_views_of_images_are_cut_to_what_it_looks_at(package):
+    encoders = {"image": AionImageEncoder(output="mean")}
+    batch = {"image": torch.rand(2, 3, 112, 112), "z": torch.zeros(2), "targetid": torch.arange(2)}
+    found = features._encode(encoders, {"image": 2}, batch, VIEWS, [0, 0])
+    assert found["image"].shape == (2, 2, 768)
+    assert seen_by(encoders["image"])[1].flux.shape == (2, 3, 96, 96)
+    assert found["image"][:, 1].all()  # of no galaxy an empty cut
 
 
 def test_package_that_is_not_installed_is_named(monkeypatch):

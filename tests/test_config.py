@@ -206,9 +206,36 @@ def test_published_encoders_can_be_trained_on(settings):
     config.check(settings, SCHEMA)
 
 
+def on_spectra(encoder, head, output, train=None, **part):
+    settings = changed("model.spectrum.encoder", encoder)
+    settings["model"]["spectrum"] |= {"head": head, encoder: {"output": output}, **part}
+    settings["train"] |= train or {}
+    return settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        on_spectra("specformer", "linear", "mean", {"views": 8}),
+        on_spectra("specformer", "cross_attention", "tokens"),
+        on_spectra("specformer", "cross_attention", "tokens", frozen=False),
+    ],
+)
+def test_transformers_can_be_trained_on(settings):
+    config.check(settings, SCHEMA)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (
+            on_spectra("specformer", "cross_attention", "tokens", {"views": 8}),
+            r"`train.views` is 8, .* tokens, .* choose 1, .* in `model.spectrum.specformer.output`",
+        ),
+        (
+            on_spectra("aion", "linear", "mean", frozen=False),
+            r"`model.spectrum.frozen` is false, but the encoder aion cannot be trained",
+        ),
         (
             changed("model.image.frozen", True),
             r"`model.image.frozen` is true, but the encoder compact has no",

@@ -8,7 +8,7 @@ from test_train_embed import TRAIN, make_manifest, weights
 
 from galaxypair import callbacks, checkpoints, contrastive, features, loaders, model, tables, train
 from galaxypair.errors import ConfigError, DataError
-from galaxypair.frozen import frozen_modalities
+from galaxypair.frozen import cached_modalities, frozen_modalities
 
 VIEWS = {
     "seed": 1,
@@ -276,3 +276,19 @@ def test_encoders_with_published_weights_are_frozen_unless_said_otherwise(encode
     settings = copy.deepcopy(SETTINGS)
     settings["spectrum"] |= {"encoder": encoder, "frozen": frozen}
     assert ("spectrum" in frozen_modalities(settings)) is expected
+
+
+@pytest.mark.parametrize(
+    ("encoder", "output", "frozen", "expected"),
+    [
+        ("specformer", "mean", "auto", True),
+        ("specformer", "mean", False, False),
+        ("specformer", "tokens", "auto", False),
+        ("aion", "mean", "auto", True),
+        ("aion", "tokens", True, False),
+    ],
+)
+def test_features_are_stored_of_frozen_encoders_that_give_one_vector(encoder, output, frozen, expected):
+    settings = copy.deepcopy(SETTINGS)
+    settings["spectrum"] |= {"encoder": encoder, "frozen": frozen, encoder: {"output": output}}
+    assert cached_modalities(settings) == (["spectrum"] if expected else [])

@@ -56,6 +56,10 @@ class ContrastiveTask(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         """Bring the features to where the heads are, if there is room for them."""
+        if running := [m for m in self.frozen if m not in self._features.get("train", {})]:
+            logger.info(
+                "no stored features: the frozen encoder of %s runs in every step", " and ".join(running)
+            )
         if self.device.type != "cuda":
             return
         stored = [values for found in self._features.values() for values in found.values()]

@@ -4,7 +4,9 @@ if trains() and cached_encoders():
         input:
             manifest="results/{run}/dataset/manifest.json",
             image_weights=weights_of("image") if "image" in cached_encoders() else [],
-            spectrum_weights=weights_of("spectrum") if "spectrum" in cached_encoders() else [],
+            spectrum_weights=(
+                weights_of("spectrum") if "spectrum" in cached_encoders() else []
+            ),
             modules=code(
                 "checkpoints",
                 "encoders/aion",
