@@ -26,7 +26,7 @@ def find_duplicates(
         Of the file, in its order.
     cuts : quality.Cuts
     places : dict of int to int
-        TARGETID to number of its place, from `splits.position_groups`.
+        TARGETID to number of its place, from `places.position_groups`.
 
     Returns
     -------

@@ -95,7 +95,7 @@ def build_dataset(
     split : dict
         Section `split` of the config.
     places : dict of int to int
-        From `splits.position_groups`.
+        From `places.position_groups`.
     processes : int, default=1
         Does not change the result.
     code : list of Path, optional
