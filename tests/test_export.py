@@ -13,6 +13,7 @@ from galaxypair import export, io, tables
 from galaxypair.data_card import MEANINGS, data_card, size_category
 from galaxypair.errors import DataError
 from galaxypair.published.embeddings import iter_blocks
+from galaxypair.published.layouts import recognise
 
 N = 30
 IDS = 39627000000000000 + np.arange(N)
@@ -75,7 +76,9 @@ def test_embeddings_come_back_bit_for_bit_and_can_be_imported(tmp_path):
             np.testing.assert_array_equal(np.stack(rows[:]["image_embedding"]), expected.raw["image"])
             np.testing.assert_array_equal(rows[:]["z"], Z[SPLIT == name])
     (file,) = (tmp_path / "out" / "data").glob("test-*.parquet")
-    block = next(iter_blocks(file, "auto", tables.MODALITIES))
+    with io.open_columns(file) as columns:
+        layout = recognise(file, columns.names, "auto")
+        block = next(iter_blocks(columns, layout, tables.MODALITIES))
     assert block.targetid.tolist() == IDS[SPLIT == "test"].tolist()
     np.testing.assert_array_equal(block.z, Z[SPLIT == "test"])
 

@@ -41,7 +41,7 @@ def test_file_arrives_with_a_record_and_nothing_else(target):
 def test_file_that_was_fetched_is_neither_fetched_nor_read_again(target, monkeypatch):
     with FileServer({NAME: DATA}) as server:
         record = get(server, target)
-        monkeypatch.setattr(whole, "_sha256", pytest.fail)
+        monkeypatch.setattr(whole.io, "sha256", pytest.fail)
         assert get(server, target, sha256=record["sha256"][:8].upper(), bytes=len(DATA)) == record
         assert len(server.requests) == 1
 

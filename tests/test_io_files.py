@@ -70,3 +70,9 @@ def test_atomic_path_keeps_the_old_file_on_failure(tmp_path):
         part.write_text("half")
         raise ZeroDivisionError
     assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_checksum_is_that_of_the_usual_tools(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert io.sha256(tmp_path / "x") == known

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from factories import make_joint
 
-from galaxypair import io, preprocess, quality, splits, tables
+from galaxypair import io, places, preprocess, quality, splits, tables
 from galaxypair import ledger as accounts
 from galaxypair.errors import DataError
 
@@ -298,13 +298,13 @@ def test_hash_fraction_is_even_and_fixed():
 def test_position_groups_join_chains_and_ignore_unknown_places():
     targetid = np.array([1, 2, 3, 4, 5])
     ra = np.array([10, 10 + 0.8 / 3600, 10 + 1.6 / 3600, 11, np.nan])
-    groups = splits.position_groups(targetid, ra, np.zeros(5), 1.0)
+    groups = places.position_groups(targetid, ra, np.zeros(5), 1.0)
     assert set(groups) == {1, 2, 3}
     assert len(set(groups.values())) == 1
 
 
 def test_position_groups_of_two_and_none_at_radius_0():
     targetid, place = np.array([8, 9]), np.array([10.0, 10.0])
-    groups = splits.position_groups(targetid, place, np.zeros(2), 1.0)
+    groups = places.position_groups(targetid, place, np.zeros(2), 1.0)
     assert set(groups) == {8, 9} and groups[8] == groups[9]
-    assert splits.position_groups(targetid, place, np.zeros(2), 0.0) == {}
+    assert places.position_groups(targetid, place, np.zeros(2), 0.0) == {}

@@ -9,7 +9,7 @@ import pytest
 
 from galaxypair import io, tables
 from galaxypair.errors import DataError
-from galaxypair.published.embeddings import fingerprint, import_embeddings
+from galaxypair.published.embeddings import import_embeddings
 from galaxypair.published.layouts import holds_pixels, split_files
 from galaxypair.published.pixels import read_galaxies
 from galaxypair.quality import Cuts
@@ -294,9 +294,3 @@ def test_own_tables_of_embeddings_are_read_again(tmp_path):
     _, _, second = run(files, tmp_path / "again", require_z=False)
     for name in tables.SPLITS:
         np.testing.assert_array_equal(first[name].raw["image"], second[name].raw["image"])
-
-
-def test_fingerprint_is_that_of_the_usual_tools(tmp_path):
-    (tmp_path / "x").write_bytes(b"abc")
-    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert fingerprint(tmp_path / "x") == {"name": "x", "bytes": 3, "sha256": known}

@@ -259,7 +259,7 @@ def test_empty_folder_is_refused(tmp_path):
 
 def test_dataset_without_a_usable_galaxy_is_refused(tmp_path):
     make_parquet(tmp_path / "data" / "a.parquet", make_rows(1, 2) | {"image": [None, None]})
-    with pytest.raises(DataError, match=r"none of 2 galaxies.*image_absent"):
+    with pytest.raises(DataError, match=r"not one galaxy can be used .*2 image_absent"):
         convert(tmp_path / "data", tmp_path / "joint.h5")
 
 

@@ -1,6 +1,5 @@
 """Published checkpoints: renamed to our modules, and loaded only if every weight fits."""
 
-import hashlib
 import logging
 import re
 from collections import Counter
@@ -16,6 +15,7 @@ from galaxypair.encoders.base import Encoder, misfit
 from galaxypair.encoders.resnet import N_PROJECTION, N_TRUNK
 from galaxypair.errors import DataError
 from galaxypair.io.checkpoints import read_checkpoint
+from galaxypair.io.files import sha256
 from galaxypair.tables import MODALITIES
 
 logger = logging.getLogger(__name__)
@@ -273,11 +273,9 @@ def import_model(path: Path, settings: dict) -> tuple[model.PairModel, dict]:
     """
     made = model.build_empty(settings)
     load_strictly(made, LAYOUTS[settings["checkpoint_layout"]](path), path)
-    with path.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
     exported = {
         "model": settings,
-        "checkpoint": {"file": path.name, "layout": settings["checkpoint_layout"], "sha256": checksum},
+        "checkpoint": {"file": path.name, "layout": settings["checkpoint_layout"], "sha256": sha256(path)},
         "n_parameters": model.n_parameters(made),
         "versions": {"galaxypair": __version__, "torch": torch.__version__},
     }

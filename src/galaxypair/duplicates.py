@@ -1,6 +1,7 @@
 """Rows that repeat a galaxy: of the usable ones, the first in the file is kept."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,20 @@ logger = logging.getLogger(__name__)
 BATCH = 64  # rows judged at a time
 
 
-def find_duplicates(joint: Path, cuts: quality.Cuts, places: dict[int, int]) -> dict[str, dict[int, str]]:
+def find_duplicates(
+    joint: Path, groups: Iterable[str], cuts: quality.Cuts, places: dict[int, int]
+) -> dict[str, dict[int, str]]:
     """Find the rows that repeat the galaxy of an earlier, usable row.
 
     Parameters
     ----------
     joint : Path
         Its layout must have been checked.
+    groups : iterable of str
+        Of the file, in its order.
     cuts : quality.Cuts
     places : dict of int to int
-        TARGETID to number of its place, from `splits.position_groups`.
+        TARGETID to number of its place, from `places.position_groups`.
 
     Returns
     -------
@@ -36,7 +41,7 @@ def find_duplicates(joint: Path, cuts: quality.Cuts, places: dict[int, int]) -> 
     seen_targets: set[int] = set()
     seen_places: set[int] = set()
     found: dict[str, dict[int, str]] = {}
-    for group, rows in _contested(joint, places).items():
+    for group, rows in _contested(joint, groups, places).items():
         found[group] = {}
         for start in range(0, len(rows), BATCH):
             block = io.read_joint_rows(joint, group, rows[start : start + BATCH])
@@ -55,10 +60,10 @@ def find_duplicates(joint: Path, cuts: quality.Cuts, places: dict[int, int]) -> 
     return found
 
 
-def _contested(joint: Path, places: dict[int, int]) -> dict[str, np.ndarray]:
+def _contested(joint: Path, groups: Iterable[str], places: dict[int, int]) -> dict[str, np.ndarray]:
     """Rows of each group that share a TARGETID or a place with another row of the file."""
-    counts = io.check_joint(joint)
-    targetid = np.concatenate([io.read_joint_column(joint, group, "targetids") for group in counts])
+    ids = {group: io.read_joint_targetids(joint, group) for group in groups}
+    targetid = np.concatenate(list(ids.values()))
     _, which, times = np.unique(targetid, return_inverse=True, return_counts=True)
     contested = times[which] > 1
     place = np.array([places.get(target, -1) for target in targetid.tolist()])
@@ -66,7 +71,5 @@ def _contested(joint: Path, places: dict[int, int]) -> dict[str, np.ndarray]:
     contested |= (place >= 0) & (times[which] > 1)
     if contested.any():
         logger.info("%s rows share their TARGETID or place with another one", f"{contested.sum():,}")
-    ends = np.cumsum(list(counts.values()))[:-1]
-    return {
-        group: np.flatnonzero(part) for group, part in zip(counts, np.split(contested, ends), strict=True)
-    }
+    parts = np.split(contested, np.cumsum([len(part) for part in ids.values()])[:-1])
+    return {group: np.flatnonzero(part) for group, part in zip(ids, parts, strict=True)}

@@ -95,7 +95,7 @@ def build_dataset(
     split : dict
         Section `split` of the config.
     places : dict of int to int
-        From `splits.position_groups`.
+        From `places.position_groups`.
     processes : int, default=1
         Does not change the result.
     code : list of Path, optional
@@ -113,34 +113,35 @@ def build_dataset(
         If no galaxy is left, or the file is not a joint file.
     """
     counts = io.check_joint(joint)
-    repeats = duplicates.find_duplicates(joint, cuts, places)
+    repeats = duplicates.find_duplicates(joint, counts, cuts, places)
     parts = plan(joint, counts, cuts, repeats, _key(joint, cuts, split, code or []))
     (folder / PARTS).mkdir(parents=True, exist_ok=True)
     _clear(folder, parts)
     jobs = (_Job(part, joint, folder, cuts, split) for part in parts)
     progress, frames, shards = Progress(sum(counts.values())), [], []
-    digest = hashlib.blake2b(digest_size=16)
     with ordered_map(min(processes, len(parts))) as run:
         for frame, shard in run(make_part, jobs):
             progress.update(len(frame))
             frames.append(frame)
-            if shard["rows"]:
-                digest.update(shard.pop("digest").encode())
-                shards.append({name: shard[name] for name in ("name", "rows")})
+            shards.append(shard)
     ledger = finish_ledger(frames)
     if not ledger["kept"].any():
         raise DataError(
             f"`{joint}`: none of {len(ledger)} galaxies passed the cuts ({balance(ledger)}). "
             "Loosen the cuts in the section `preprocess` of the config."
         )
+    return ledger, _manifest(cuts.crop_px, ledger, [shard for shard in shards if shard["rows"]])
+
+
+def _manifest(crop_px: int, ledger: pd.DataFrame, shards: list[dict]) -> dict:
     rows = ledger.loc[ledger["kept"], "split"].value_counts()
-    manifest = {
-        "crop_px": cuts.crop_px,
-        "shards": shards,
+    digests = "".join(shard["digest"] for shard in shards)
+    return {
+        "crop_px": crop_px,
+        "shards": [{name: shard[name] for name in ("name", "rows")} for shard in shards],
         "splits": {s: int(rows.get(s, 0)) for s in tables.SPLITS},
-        "fingerprint": digest.hexdigest(),
+        "fingerprint": hashlib.blake2b(digests.encode(), digest_size=16).hexdigest(),
     }
-    return ledger, manifest
 
 
 def forget_parts(folder: Path) -> None:
@@ -175,9 +176,11 @@ def plan(
     list of Part
         In the order of the file; no part reaches over the end of its group.
     """
+    with io.open_hdf5(joint) as file:
+        chunks = {group: io.joint_chunk_rows(file[group]) for group in counts}
     parts: list[Part] = []
     for group, rows in counts.items():
-        chunk = io.joint_chunk_rows(joint, group)
+        chunk = chunks[group]
         tall = chunk > cuts.shard_rows  # cannot be followed: read a part at once, to unpack little twice
         aligned = 1 if tall else chunk
         step = round(cuts.shard_rows / aligned) * aligned

@@ -125,6 +125,7 @@ REASONS = (
     "wavelength_grid_differs",
 )
 SPLITS = ("train", "val", "test")
+SPLIT_SPELLINGS = {**{name: name for name in SPLITS}, "validation": "val", "valid": "val"}  # of others
 LEDGER_IN_PROPERTIES = ("split", "z", "matched")  # columns of properties.parquet not from the catalogue
 MODALITIES = ("image", "spectrum")
 

@@ -7,7 +7,9 @@ rule preprocess:
             if config["source"] in ("ingest", "hub", "mmu")
             else []
         ),
-        modules=code("duplicates", "ledger", "preprocess", "quality", "splits"),
+        modules=code(
+            "duplicates", "ledger", "places", "preprocess", "quality", "splits"
+        ),
     output:
         manifest="results/{run}/dataset/manifest.json",
         ledger="results/{run}/dataset/ledger.parquet",

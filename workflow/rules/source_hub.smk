@@ -3,7 +3,7 @@ include: "download.smk"
 
 rule hub:
     input:
-        code=code("published/hub", "published/verdicts"),
+        code=code("ledger", "published/hub", "published/verdicts"),
         tracked=existing(config["hub"]["dataset"]),
     output:
         joint="results/{run}/survey/joint.h5",

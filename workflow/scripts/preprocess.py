@@ -6,9 +6,10 @@ import json
 import logging
 from pathlib import Path
 
-from galaxypair import io, splits
+from galaxypair import io
 from galaxypair import ledger as accounts
 from galaxypair import preprocess as core
+from galaxypair.places import position_groups
 from galaxypair.quality import Cuts
 
 
@@ -18,7 +19,7 @@ def preprocess(
 ) -> None:  # fmt: skip
     limits = Cuts(**cuts)
     sky = io.read_positions(provabgs)
-    places = splits.position_groups(*(sky[c].to_numpy() for c in sky), limits.match_radius_arcsec)
+    places = position_groups(*(sky[c].to_numpy() for c in sky), limits.match_radius_arcsec)
     with io.alone(manifest.with_name(".dataset.lock")):
         frame, contents = core.build_dataset(
             joint, manifest.parent, limits, split, places, processes=threads, code=modules

@@ -79,9 +79,8 @@ def stage(function: typing.Callable[..., None]) -> None:
     try:
         runtime.setup_logging(log)
         if _JOB:
-            signal.signal(
-                signal.SIGTERM, signal.default_int_handler
-            )  # as Ctrl-C: a batch system's time limit
+            # a batch system's time limit, as Ctrl-C
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
             runtime.end_with_parent()
         _check_names(function, arguments)
         function(**{k: _convert(v, hints.get(k)) for k, v in arguments.items()})

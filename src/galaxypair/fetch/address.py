@@ -17,9 +17,8 @@ def public(url: str) -> str:
     str
     """
     scheme, mark, rest = url.partition("://")
-    host, slash, path = re.split("[?#]", rest, maxsplit=1)[0].partition(
-        "/"
-    )  # urlsplit refuses some addresses
+    # not by urlsplit, which refuses some addresses
+    host, slash, path = re.split("[?#]", rest, maxsplit=1)[0].partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 

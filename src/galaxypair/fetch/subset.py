@@ -252,10 +252,8 @@ def _survey(
             identity = remote.identity()
             with remote.open() as file:
                 for group, rows in io.joint_rows(remote.name, file).items():
-                    stored = (file[group][name].chunks or (1,) for name in tables.JOINT_DATASETS)
-                    chunk_rows = max(chunk[0] for chunk in stored)
                     ranges = select_rows(rows, fraction, train_fraction)
-                    blocks += plan_blocks(group, ranges, block_rows, chunk_rows)
+                    blocks += plan_blocks(group, ranges, block_rows, io.joint_chunk_rows(file[group]))
             return identity, blocks
         except OSError as err:
             failures.add(err)

@@ -1,6 +1,5 @@
 """Fetch one file: resumed after every interruption, verified, and never half there under its name."""
 
-import hashlib
 import json
 import logging
 import os
@@ -15,7 +14,7 @@ from galaxypair.fetch.address import public
 from galaxypair.fetch.http import DEFAULT_PATIENCE, InterruptedTransferError, Patience
 from galaxypair.fetch.partial import Part, open_part
 from galaxypair.fetch.transfer import ChangedFileError, Wanted, request
-from galaxypair.runtime import Progress, readable_bytes
+from galaxypair.runtime import readable_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +128,7 @@ def verify(
         head = file.read(8)
     if wanted.magic and not any(head.startswith(magic) for magic in wanted.magic):
         raise DataError(f"`{path}`: starts with {head!r}, so it is another kind of file. {remedy}")
-    sha256 = _sha256(path) if hash_always or wanted.sha256 else None
+    sha256 = io.sha256(path) if hash_always or wanted.sha256 else None
     if wanted.sha256 and not sha256.startswith(wanted.sha256.lower()):
         raise DataError(
             f"`{path}`: its sha256 is {sha256}, `{wanted.key}.sha256` says {wanted.sha256}. {remedy} If you "
@@ -197,15 +196,3 @@ def _complete(part: Part, wanted: Wanted, patience: Patience) -> None:
         at = readable_bytes(part.size)
         logger.warning("`%s`: %s at %s; trying again in %.0f s", part.path, reason, at, wait_s)
         time.sleep(wait_s)
-
-
-def _sha256(path: Path) -> str:
-    digest, block = hashlib.sha256(), bytearray(1 << 20)
-    view = memoryview(block)
-    logger.info("`%s`: computing its sha256", path)
-    progress = Progress(path.stat().st_size, "bytes")
-    with path.open("rb", buffering=0) as file:
-        while n := file.readinto(block):
-            digest.update(view[:n])
-            progress.update(n)
-    return digest.hexdigest()

@@ -6,7 +6,7 @@ With `ingest` and `fetch` this is the only place that opens data files.
 from galaxypair.io.arrays import read_arrays, write_arrays
 from galaxypair.io.columns import ColumnFile, open_columns
 from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, embeddings_shape, read_embeddings, unit
-from galaxypair.io.files import atomic_folder, atomic_path, open_hdf5, write_text
+from galaxypair.io.files import atomic_folder, atomic_path, open_hdf5, sha256, write_text
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import (
@@ -17,8 +17,8 @@ from galaxypair.io.joint import (
     iter_joint_rows,
     joint_chunk_rows,
     joint_rows,
-    read_joint_column,
     read_joint_rows,
+    read_joint_targetids,
 )
 from galaxypair.io.locks import alone
 from galaxypair.io.mmu_provabgs import read_mmu_provabgs
@@ -60,8 +60,8 @@ __all__ = [
     "read_embeddings",
     "read_galaxies",
     "read_gallery",
-    "read_joint_column",
     "read_joint_rows",
+    "read_joint_targetids",
     "read_manifest",
     "read_mmu_provabgs",
     "read_positions",
@@ -70,6 +70,7 @@ __all__ = [
     "read_rows",
     "read_shard_rows",
     "read_table",
+    "sha256",
     "unit",
     "write_arrays",
     "write_posteriors",

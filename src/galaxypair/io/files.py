@@ -1,6 +1,8 @@
 """Atomic writing, and opening with errors that a user can act on."""
 
 import glob
+import hashlib
+import logging
 import os
 import shutil
 import socket
@@ -12,6 +14,9 @@ import h5py
 
 from galaxypair.errors import DataError
 from galaxypair.io.locks import alone
+from galaxypair.runtime import Progress
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -155,6 +160,29 @@ def _check_self_contained(path: Path, file: h5py.File) -> None:
             f"`{path}`: `{name}` is a link, or its values lie in another file; that is not followed. "
             "Write the file again with all values inside it."
         )
+
+
+def sha256(path: Path) -> str:
+    """Compute the checksum of a file of any size.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
+    digest, block = hashlib.sha256(), bytearray(1 << 20)
+    view = memoryview(block)
+    logger.info("`%s`: computing its sha256", path)
+    progress = Progress(path.stat().st_size, "bytes")
+    with path.open("rb", buffering=0) as file:
+        while n := file.readinto(block):
+            digest.update(view[:n])
+            progress.update(n)
+    return digest.hexdigest()
 
 
 def write_text(text: str, path: Path) -> None:

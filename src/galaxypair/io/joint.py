@@ -160,44 +160,42 @@ def _check_splits(where: str, data: h5py.Dataset) -> int:
     return len(data)
 
 
-def joint_chunk_rows(path: Path, group: str) -> int:
+def joint_chunk_rows(node: h5py.Group) -> int:
     """Tell how many rows share a chunk of the file, to read them together.
 
     Parameters
     ----------
-    path : Path
-    group : str
+    node : h5py.Group
+        A group of a joint file.
 
     Returns
     -------
     int
         1 for contiguous data, as the published file is thought to be.
     """
-    with open_hdf5(path) as file:
-        chunks = (file[group][name].chunks for name in ("images", "spectra"))
-        return max((rows[0] for rows in chunks if rows), default=1)
+    return max((node[name].chunks or (1,))[0] for name in ("images", "spectra"))
 
 
-def read_joint_column(path: Path, group: str, name: str) -> np.ndarray:
-    """Read one of the small datasets of a group whole.
+def read_joint_targetids(path: Path, group: str) -> np.ndarray:
+    """Read the TARGETIDs of a group.
 
     Parameters
     ----------
     path : Path
+        Its layout must have been checked.
     group : str
-    name : {"redshifts", "targetids"}
 
     Returns
     -------
-    ndarray of shape (n,), float32 or int64
+    ndarray of shape (n,), int64
 
     Raises
     ------
     DataError
-        If it cannot be read.
+        If they cannot be read.
     """
     with open_hdf5(path) as file, _named(path, group, 0):
-        return file[group][name][:].astype(tables.JOINT_DATASETS[name][1], copy=False)
+        return file[group]["targetids"][:].astype(np.int64, copy=False)
 
 
 def read_joint_rows(path: Path, group: str, index: np.ndarray) -> JointBlock:

@@ -1,7 +1,5 @@
 """Start from embeddings that others published or that a user made: check, split, write our tables."""
 
-import hashlib
-import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,8 +19,6 @@ from galaxypair.runtime import Progress
 logger = logging.getLogger(__name__)
 
 BLOCK_ROWS = 4096
-HASH_BYTES = 2**22
-SPLIT_NAMES = {**{name: name for name in tables.SPLITS}, "validation": "val"}
 
 
 @dataclass(frozen=True)
@@ -46,18 +42,17 @@ class Block:
     raw: dict[str, np.ndarray]
 
 
-def iter_blocks(
-    path: Path, layout: str, modalities: Sequence[str], block_rows: int = BLOCK_ROWS
-) -> Iterator[Block]:
+def iter_blocks(file: io.ColumnFile, layout: Layout, modalities: Sequence[str]) -> Iterator[Block]:
     """Stream the embeddings of a file; what else it holds is not read.
 
     Parameters
     ----------
-    path : Path
-    layout : {"auto", "rep", "official", "table"}
+    file : io.ColumnFile
+        Open.
+    layout : Layout
+        Of the file, see `recognise`.
     modalities : sequence of str
         Those that the file holds.
-    block_rows : int
 
     Yields
     ------
@@ -66,25 +61,23 @@ def iter_blocks(
     Raises
     ------
     DataError
-        If the file is damaged, a column is missing, or has another type or shape than expected.
+        If the file is damaged, or a column has another type or shape than expected.
     """
-    with io.open_columns(path) as file:
-        found = recognise(path, file.names, layout, modalities)
-        names = [found.targetid, *(n for m in modalities for n in found.vectors[m])]
-        names += [name for name in (found.z, found.split) if name]
-        for columns in file.blocks(names, block_rows):
-            raw = {m: _vectors(path, columns, found.vectors[m]) for m in modalities}
-            dims = {m: values.shape[1] for m, values in raw.items()}
-            if len(set(dims.values())) > 1:
-                raise DataError(
-                    f"`{path}`: embeddings of images have {dims['image']} dimensions, of spectra "
-                    f"{dims['spectrum']}. They are no pair that shares a space: import each by itself with "
-                    "`embeddings.modalities`."
-                )
-            dim = next(iter(dims.values()))
-            missing = [m for m in tables.MODALITIES if m not in raw]
-            raw |= {m: np.full((len(columns[found.targetid]), dim), np.nan, np.float32) for m in missing}
-            yield Block(*_identity(path, columns, found), raw)
+    names = [layout.targetid, *(n for m in modalities for n in layout.vectors[m])]
+    names += [name for name in (layout.z, layout.split) if name]
+    for columns in file.blocks(names, BLOCK_ROWS):
+        raw = {m: _vectors(file.path, columns, layout.vectors[m]) for m in modalities}
+        dims = {m: values.shape[1] for m, values in raw.items()}
+        if len(set(dims.values())) > 1:
+            raise DataError(
+                f"`{file.path}`: embeddings of images have {dims['image']} dimensions, of spectra "
+                f"{dims['spectrum']}. They are no pair that shares a space: import each by itself with "
+                "`embeddings.modalities`."
+            )
+        dim = next(iter(dims.values()))
+        missing = [m for m in tables.MODALITIES if m not in raw]
+        raw |= {m: np.full((len(columns[layout.targetid]), dim), np.nan, np.float32) for m in missing}
+        yield Block(*_identity(file.path, columns, layout), raw)
 
 
 def _check_there(path: Path) -> None:
@@ -128,13 +121,13 @@ def _split(path: Path, columns: Mapping[str, np.ndarray], layout: Layout) -> np.
     if not layout.split:
         return None
     names = [n.decode() if isinstance(n, bytes) else str(n) for n in columns[layout.split].tolist()]
-    strange = sorted(set(names) - set(SPLIT_NAMES))
+    strange = sorted(set(names) - set(tables.SPLIT_SPELLINGS))
     if strange:
         raise DataError(
             f"`{path}`: column `{layout.split}` holds {strange[0]!r}, expected {', '.join(tables.SPLITS)}. "
             "Rename it, or leave the column out: galaxies are then split by a hash of TARGETID."
         )
-    return np.array([SPLIT_NAMES[name] for name in names], dtype="U5")
+    return np.array([tables.SPLIT_SPELLINGS[name] for name in names], dtype="U5")
 
 
 def vector_reasons(vectors: np.ndarray, modality: str) -> np.ndarray:
@@ -220,17 +213,18 @@ def import_embeddings(
         If a file cannot be used, or no galaxy is left in the train or the test split.
     """
     modalities, seen, frames = settings["modalities"], set(), []
-    told, counts = False, {}
+    told, sources = False, []
     with ExitStack() as stack:
         writers: dict[str, io.EmbeddingsWriter] = {}
         for name, path in files.items():
             _check_there(path)
-            with io.open_columns(path) as file:
-                counts[path], layout = file.rows, recognise(path, file.names, settings["layout"], modalities)
-            logger.info("`%s`: %s galaxies, layout %s", path, f"{counts[path]:,}", layout.name)
+            file = stack.enter_context(io.open_columns(path))
+            layout = recognise(path, file.names, settings["layout"], modalities)
+            logger.info("`%s`: %s galaxies, layout %s", path, f"{file.rows:,}", layout.name)
+            sources.append({"rows": file.rows, "name": path.name, "bytes": path.stat().st_size})
             told = told or bool(name or layout.split)
-            progress = Progress(counts[path])
-            for block in iter_blocks(path, settings["layout"], modalities):
+            progress = Progress(file.rows)
+            for block in iter_blocks(file, layout, modalities):
                 if not writers:
                     writers = _open_writers(stack, outputs, block.raw["image"].shape[1])
                 frame = _place(block, judge(block, cuts, modalities), name, split, seen)
@@ -243,7 +237,7 @@ def import_embeddings(
         _check_left(ledger, path)
     source = {
         "layout": layout.name,
-        "files": [{"rows": counts[path], **fingerprint(path)} for path in files.values()],
+        "files": [s | {"sha256": io.sha256(p)} for s, p in zip(sources, files.values(), strict=True)],
         "embedding_dim": dim,
         "modalities": list(modalities),
         "split": "as in the file" if told else "by a hash of TARGETID",
@@ -300,27 +294,3 @@ def _check_left(ledger: pd.DataFrame, path: Path) -> None:
                 "`preprocess` (`require_z: false` keeps galaxies without a redshift, `require_modalities: "
                 "either` those with one embedding), at `split`, and at the column split of the file."
             )
-
-
-def fingerprint(path: Path) -> dict[str, str | int]:
-    """Tell a file by its name, size and SHA-256.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict
-        name, bytes, sha256.
-    """
-    size, digest = path.stat().st_size, hashlib.sha256()
-    progress = Progress(size // 1_000_000, unit="MB")
-    with path.open("rb") as file:
-        for start in itertools.count(0, HASH_BYTES):
-            data = file.read(HASH_BYTES)
-            if not data:
-                break
-            digest.update(data)
-            progress.update((start + len(data)) // 1_000_000 - start // 1_000_000)
-    return {"name": path.name, "bytes": size, "sha256": digest.hexdigest()}

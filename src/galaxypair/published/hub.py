@@ -19,7 +19,6 @@ COLUMNS = {  # of the data set: shape of one row, kind of number
     "redshift": ((), "float"),
     "targetid": ((), "int"),
 }
-SPLIT_NAMES = {"train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
 
 
 def check_features(name: str, features: Features) -> None:
@@ -91,7 +90,7 @@ def split_codes(name: str, splits: list[str]) -> dict[str, int]:
     """
     if len(splits) == 1:
         return {splits[0]: tables.JOINT_SPLITS.index("any")}
-    ours = {split: SPLIT_NAMES.get(split) for split in splits}
+    ours = {split: tables.SPLIT_SPELLINGS.get(split) for split in splits}
     if None in ours.values() or len(set(ours.values())) < len(ours):
         raise DataError(
             f"`{name}`: its splits are {', '.join(splits)}, expected one split, or some of train, validation "

@@ -29,8 +29,8 @@ class Layout:
     vectors : dict of modality to tuple of str
         One column of vectors, or numbered columns of single numbers.
     split : str or None
-    pixels : dict of str to str
-        `image` and `spectrum`, if the file holds them.
+    pixels : tuple of (str, str)
+        `image` and `spectrum` and their columns, if the file holds them.
     """
 
     name: str

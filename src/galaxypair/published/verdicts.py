@@ -5,6 +5,7 @@ import logging
 import pandas as pd
 
 from galaxypair.errors import DataError
+from galaxypair.ledger import balance
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +25,9 @@ def report(name: str, catalogue: pd.DataFrame) -> None:
     DataError
         If no galaxy is kept.
     """
-    kept = int(catalogue["kept"].sum())
-    lost = catalogue.loc[~catalogue["kept"], "reason"].value_counts()
-    listed = ", ".join(f"{n:,} {reason}" for reason, n in lost.items()) or "nothing lost"
-    logger.info("%s in = %s kept + %s rejected: %s", f"{len(catalogue):,}", f"{kept:,}",
-                f"{len(catalogue) - kept:,}", listed)  # fmt: skip
-    if not kept:
+    logger.info("%s", balance(catalogue))
+    if not catalogue["kept"].any():
         raise DataError(
-            f"`{name}`: none of {len(catalogue):,} galaxies can be used ({listed}). Look at the data "
+            f"`{name}`: not one galaxy can be used ({balance(catalogue)}). Look at the data "
             "with the reasons in mind, or name other data in the config."
         )
