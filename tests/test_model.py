@@ -30,7 +30,7 @@ def exported(tmp_path):
 def test_saved_model_loads_to_the_same_embeddings(exported):
     folder, made = exported
     image, spectrum = torch.rand(2, 3, 40, 40), torch.rand(2, 7781) + 1
-    loaded = model.load(folder)
+    loaded = model.PairModel.from_pretrained(folder)
     assert not loaded.training
     with torch.inference_mode():
         assert torch.equal(loaded.embed("image", image), made.embed("image", image))
@@ -44,7 +44,7 @@ def test_single_galaxy_keeps_its_batch_dimension(exported):
 
 def test_missing_model_says_how_to_make_it(tmp_path):
     with pytest.raises(WeightsError, match="make demo"):
-        model.load(tmp_path)
+        model.PairModel.from_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_first_weight_that_does_not_fit_is_named(exported, change, message):
     change(state)
     save_file(state, folder / "model.safetensors")
     with pytest.raises(WeightsError, match=message):
-        model.load(folder)
+        model.PairModel.from_pretrained(folder)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
@@ -69,7 +69,7 @@ def test_file_that_is_no_model_is_refused(exported, name):
     folder, _ = exported
     (folder / name).write_text("hi")
     with pytest.raises(WeightsError, match=r"cannot be read.*`--forcerun train` added"):
-        model.load(folder)
+        model.PairModel.from_pretrained(folder)
 
 
 def test_info_nce_is_the_symmetric_cross_entropy_of_scaled_cosines():
@@ -98,7 +98,7 @@ def test_config_of_another_kind_is_refused(exported, text):
     folder, _ = exported
     (folder / "config.json").write_text(text, errors="surrogateescape")
     with pytest.raises(WeightsError, match=r"`config.json` cannot be read"):
-        model.load(folder)
+        model.PairModel.from_pretrained(folder)
 
 
 def test_sigmoid_loss_judges_every_pair_of_the_batch():

@@ -282,36 +282,6 @@ def import_model(path: Path, settings: dict) -> tuple[model.PairModel, dict]:
     return made.eval(), exported
 
 
-def card(run: str, exported: dict) -> str:
-    """Write the model card.
-
-    Parameters
-    ----------
-    run : str
-    exported : dict
-        From `import_model`.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
-    image, spectrum = (exported["model"][m] for m in ("image", "spectrum"))
-    checkpoint = exported["checkpoint"]
-    return (
-        f"# Image-spectrum model of run `{run}`\n\n"
-        f"Imported, not trained here: `{checkpoint['file']}` (layout {checkpoint['layout']}, SHA-256 "
-        f"{checkpoint['sha256']}), {exported['n_parameters']:,} parameters. Which galaxies it was trained on "
-        "is for its authors to say; scores on those are no test.\n\n"
-        f"- Images: {image['encoder']} {image[image['encoder']]}, central {image['crop_px']} pixels, head "
-        f"{image['head']}\n"
-        f"- Spectra: {spectrum['encoder']} {spectrum[spectrum['encoder']]}, head {spectrum['head']}\n"
-        f"- Embeddings: {exported['model']['embedding_dim']} dimensions, in evaluation mode (no dropout, no "
-        "augmentations)\n"
-        "- Load with `galaxypair.model.load(folder)`; weights are safetensors, settings in `config.json`\n"
-    )
-
-
 def load_strictly(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
     """Put weights into a module, if every name and every shape fits.
 

@@ -4,16 +4,14 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from galaxypair import images, io, tables
-from galaxypair.model import PairModel, device_of
+from galaxypair import io, tables
+from galaxypair.model import PairModel
 from galaxypair.runtime import Progress
 
 logger = logging.getLogger(__name__)
 
 
-@torch.inference_mode()
 def embed_batch(model: PairModel, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Embed some galaxies.
 
@@ -29,15 +27,11 @@ def embed_batch(model: PairModel, batch: dict[str, np.ndarray]) -> dict[str, np.
     dict of modality to ndarray of shape (n, d), float32
         NaN throughout where a galaxy lacks the modality.
     """
-    device = device_of(model)
-    raw = {m: torch.from_numpy(batch[m]).to(device) for m in tables.MODALITIES}
-    z = torch.from_numpy(batch["z"]).to(device)
-    raw["image"] = images.to_channels_first(raw["image"])
-    out = {}
-    for modality in tables.MODALITIES:
-        vectors = model.embed(modality, raw[modality], z).float().cpu().numpy()
-        out[modality] = np.where(batch[f"has_{modality}"][:, None], vectors, np.nan)
-    return out
+    found = model.embed_arrays(batch["image"], batch["spectrum"], batch["z"])
+    return {
+        modality: np.where(batch[f"has_{modality}"][:, None], vectors, np.nan)
+        for modality, vectors in found.items()
+    }
 
 
 def embed_split(manifest: dict, model: PairModel, split: str, path: Path, batch_size: int) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from itertools import repeat
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from galaxypair import heads, io, tables
+from galaxypair import heads, images, io, tables
 from galaxypair.encoders.aion import AionImageEncoder, AionSpectrumEncoder
 from galaxypair.encoders.astrodino import AstroDINO
 from galaxypair.encoders.base import Encoder, misfit
@@ -100,6 +101,58 @@ class PairModel(nn.Module):
         redshifts = repeat(None) if z is None else z.split(rows)
         return torch.cat([head(encoder(*block)) for block in zip(raw.split(rows), redshifts, strict=False)])
 
+    @classmethod
+    def from_pretrained(cls, folder: Path | str) -> "PairModel":
+        """Load an exported model, checked key by key and shape by shape, in evaluation mode.
+
+        Parameters
+        ----------
+        folder : Path or str
+            With `model.safetensors` and `config.json`.
+
+        Returns
+        -------
+        PairModel
+
+        Raises
+        ------
+        WeightsError
+            If a file is missing or a weight is not what the configuration promises.
+        """
+        return _load(Path(folder))
+
+    @torch.inference_mode()
+    def embed_arrays(
+        self,
+        image: np.ndarray | None = None,
+        spectrum: np.ndarray | None = None,
+        z: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Embed a batch of galaxies as the files hold them.
+
+        Parameters
+        ----------
+        image : ndarray of shape (n, h, w, 3), optional [nanomaggies / pixel]
+            Bands g, r, z at 0.262 arcsec per pixel.
+        spectrum : ndarray of shape (n, 7781), optional [1e-17 erg / s / cm2 / Angstrom]
+            Exactly 0 where there is no data.
+        z : ndarray of shape (n,), optional
+            Redshifts, for encoders whose preprocessing needs them.
+
+        Returns
+        -------
+        dict of modality to ndarray of shape (n, embedding_dim), float32
+            Of the modalities given; raw, not of unit length.
+        """
+        device = device_of(self)
+        raw = {}
+        if image is not None:
+            raw["image"] = images.to_channels_first(torch.as_tensor(image, device=device))
+        if spectrum is not None:
+            raw["spectrum"] = torch.as_tensor(spectrum, device=device)
+        redshifts = None if z is None else torch.as_tensor(z, device=device)
+        return {m: self.embed(m, values, redshifts).float().cpu().numpy() for m, values in raw.items()}
+
 
 def build(settings: dict) -> PairModel:
     """Make an untrained model.
@@ -175,47 +228,6 @@ def save(model: PairModel, weights: Path) -> None:
         save_file(state, part)
 
 
-def load(folder: Path) -> PairModel:
-    """Load an exported model, checked key by key and shape by shape, in evaluation mode.
-
-    Parameters
-    ----------
-    folder : Path
-        With `model.safetensors` and `config.json`.
-
-    Returns
-    -------
-    PairModel
-
-    Raises
-    ------
-    WeightsError
-        If a file is missing or a weight is not what the configuration promises.
-    """
-    weights, config = folder / "model.safetensors", folder / "config.json"
-    for path in (weights, config):
-        if not path.exists():
-            raise WeightsError(
-                f"`{path}`: no such file. Train that model first (for the demo's: `make demo`), or "
-                "name another run in the key `model.from_run`."
-            )
-    try:
-        model = build_empty(json.loads(config.read_text(encoding="utf-8"))["model"])
-        state = load_file(weights)
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as err:
-        raise WeightsError(
-            f"`{folder}`: `model.safetensors` or `config.json` cannot be read ({err}). Train again: "
-            "the command that made it, with `--forcerun train` added."
-        ) from err
-    if difference := misfit(model, state):
-        raise WeightsError(
-            f"`{weights}`: {difference}. `{config}` promises another model, so the two files do not belong "
-            "together: train again."
-        )
-    model.load_state_dict(state)
-    return model.eval()
-
-
 def n_parameters(model: nn.Module) -> int:
     """Count the parameters, those of frozen encoders too.
 
@@ -242,3 +254,28 @@ def device_of(model: nn.Module) -> torch.device:
     torch.device
     """
     return next(model.parameters()).device
+
+
+def _load(folder: Path) -> PairModel:
+    weights, config = folder / "model.safetensors", folder / "config.json"
+    for path in (weights, config):
+        if not path.exists():
+            raise WeightsError(
+                f"`{path}`: no such file. Train that model first (for the demo's: `make demo`), or "
+                "name another run in the key `model.from_run`."
+            )
+    try:
+        model = build_empty(json.loads(config.read_text(encoding="utf-8"))["model"])
+        state = load_file(weights)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as err:
+        raise WeightsError(
+            f"`{folder}`: `model.safetensors` or `config.json` cannot be read ({err}). Train again: "
+            "the command that made it, with `--forcerun train` added."
+        ) from err
+    if difference := misfit(model, state):
+        raise WeightsError(
+            f"`{weights}`: {difference}. `{config}` promises another model, so the two files do not belong "
+            "together: train again."
+        )
+    model.load_state_dict(state)
+    return model.eval()

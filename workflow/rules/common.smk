@@ -119,6 +119,11 @@ def trains():
     return not (config["model"]["from_run"] or config["model"]["from_checkpoint"])
 
 
+def makes_model():
+    """Whether a model is trained or imported in this run."""
+    return not imports_embeddings() and config["model"]["from_run"] is None
+
+
 def weights_of(modality):
     """The published weights of a modality's encoder, if it has such."""
     name = config["model"][modality]["encoder"]
@@ -215,6 +220,8 @@ def targets():
         if predicts()
         else ["report.html", "embeddings/val.parquet"]
     )
+    if makes_model():
+        goals.append("model/README.md")
     if config["crossmatch"]["posteriors"]:
         goals.append("crossmatch/posteriors.h5")
     return [f"results/{config['run']}/{goal}" for goal in goals]

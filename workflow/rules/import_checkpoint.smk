@@ -25,7 +25,6 @@ if config["model"]["from_checkpoint"] is not None:
         output:
             weights="results/{run}/model/model.safetensors",
             config="results/{run}/model/config.json",
-            card="results/{run}/model/README.md",
         log:
             "logs/{run}/import_checkpoint.log",
         benchmark:

@@ -34,7 +34,6 @@ if trains():
             weights="results/{run}/model/model.safetensors",
             config="results/{run}/model/config.json",
             history="results/{run}/model/history.csv",
-            card="results/{run}/model/README.md",
         log:
             "logs/{run}/train.log",
         benchmark:

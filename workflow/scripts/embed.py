@@ -8,7 +8,7 @@ import torch
 
 from galaxypair import io
 from galaxypair.embed import embed_split
-from galaxypair.model import load
+from galaxypair.model import PairModel
 
 
 def embed(
@@ -16,7 +16,8 @@ def embed(
 ) -> None:
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    embed_split(io.read_manifest(manifest), load(model).to(device), split, embeddings, batch_size)
+    pair = PairModel.from_pretrained(model).to(device)
+    embed_split(io.read_manifest(manifest), pair, split, embeddings, batch_size)
 
 
 if __name__ == "__main__":

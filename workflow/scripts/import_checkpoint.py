@@ -9,12 +9,12 @@ from galaxypair import checkpoints, io, model
 
 
 def import_checkpoint(
-    *, weights: Path, config: Path, card: Path, checkpoint: Path, model_settings: dict, run: str
+    *, weights: Path, config: Path, checkpoint: Path, model_settings: dict, run: str
 ) -> None:
     made, exported = checkpoints.import_model(checkpoint, model_settings)
     model.save(made, weights)
-    io.write_text(json.dumps({"run": run, **exported}, indent=1) + "\n", config)
-    io.write_text(checkpoints.card(run, exported), card)
+    exported = {"run": run, **exported}
+    io.write_text(json.dumps(exported, indent=1) + "\n", config)
 
 
 if __name__ == "__main__":

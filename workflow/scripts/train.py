@@ -12,7 +12,7 @@ from galaxypair import train as core
 def train(
     *, manifest: Path, image_weights: Path | None, spectrum_weights: Path | None,
     train_features: Path | None, val_features: Path | None, modules: list[Path],
-    weights: Path, config: Path, history: Path, card: Path, state: Path,
+    weights: Path, config: Path, history: Path, state: Path,
     model_settings: dict, settings: dict, provenance: dict, threads: int = 1,
 ) -> None:  # fmt: skip
     dataset = io.read_manifest(manifest)
@@ -28,7 +28,6 @@ def train(
     model.save(best, weights)
     io.write_table(rows, history)
     io.write_text(json.dumps(exported, indent=1) + "\n", config)
-    io.write_text(core.card(exported, rows), card)
 
 
 if __name__ == "__main__":
