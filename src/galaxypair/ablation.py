@@ -70,7 +70,7 @@ def shown(values: pd.DataFrame) -> list[tuple[str, str, str, str]]:
     """
     recalls = [m for m in values["metric"].unique() if m.startswith("recall@")]
     recall = min(recalls, key=lambda m: abs(int(m.partition("@")[2]) - 10), default="")
-    found = {tuple(key) for key in values[KEY].itertuples(index=False)}
+    found = {tuple(key) for key in values[KEY].fillna("").itertuples(index=False)}  # as a CSV has them
     pairs = [(reference, query) for query in tables.MODALITIES for reference in tables.MODALITIES]
     wanted = [(metric, target, *pair) for target in TARGETS for metric in METRICS for pair in pairs]
     wanted += [(recall, "pair", *pair) for pair in pairs]
@@ -98,6 +98,7 @@ def summarise(values: pd.DataFrame, differs: dict[str, str]) -> pd.DataFrame:
     DataError
         If a score occurs twice in one trial.
     """
+    values = values.fillna(dict.fromkeys(KEY, ""))  # as a CSV has them
     twice = values.duplicated(["variant", "seed", *KEY])
     if twice.any():
         row = values[twice].iloc[0]
