@@ -123,10 +123,10 @@ def test_figure_shows_each_trial_and_the_run_as_a_line(values):
     panels = drawn.axes
     assert [axes.get_xlabel().partition(",")[0] for axes in panels] == [
         "$R^2$",
-        "NMAD",
         "$R^2$",
-        "NMAD",
         "recall@12",
+        "NMAD",
+        "NMAD",
     ]
     assert [t.get_text() for t in panels[0].get_yticklabels()] == ["as configured", "adam", "low scale"]
     lines = panels[0].get_lines()

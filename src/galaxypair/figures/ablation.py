@@ -33,6 +33,7 @@ def dots(values: pd.DataFrame, variants: list[str]) -> Figure:
     for metric, target, reference, query in ablation.shown(values):
         if query:
             panels.setdefault((metric, target), []).append((query, reference))
+    panels = dict(sorted(panels.items(), key=lambda panel: panel[0][0] == "nmad"))  # what is best high, first
     counts = sorted(values["n"].dropna().astype(int).unique())
     sizes = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,}\N{EN DASH}{counts[-1]:,}"
     seeds = ", ".join(map(str, sorted(values["seed"].unique())))
@@ -70,7 +71,7 @@ def _panel(axes: Axes, own: pd.DataFrame, variants: list[str], pairs: list[tuple
         y = np.array([variants.index(name) for name in of_pair["variant"]]) + offset
         x = of_pair["value"].to_numpy()
         seen = ~(r2 & (x < LOWEST_R2))
-        axes.plot(x[seen], y[seen], ".", ms=2.5, mew=0, color=colour, alpha=0.75)
+        axes.plot(x[seen], y[seen], ".", ms=3.5, mew=0, color=colour)
         mean, rows = means.to_numpy(), np.arange(len(variants)) + offset
         off = r2 & (mean < LOWEST_R2)
         axes.plot(mean[~off], rows[~off], marker, ms=3.2, mew=0.7, mfc="none", mec=colour)
