@@ -27,6 +27,7 @@ FIGURES = {
     "cluster_gallery_spectrum": {"space": "spectrum"},
     "cluster_properties_both": {"space": "both"},
     "predictions": {},
+    "ablation": {},
 }
 
 

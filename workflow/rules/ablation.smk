@@ -33,7 +33,7 @@ if trains() and not imports_embeddings():
             png=report(
                 "results/{run}/figures/ablation.png",
                 caption="../report/ablation.rst",
-                category="Ablation",
+                category="Differences",
                 labels={"figure": "what each difference does"},
             ),
         log:
