@@ -32,6 +32,7 @@ SECTIONS = {
         "cluster_properties_{space}",
     ),
     "Own galaxies": ("predictions",),
+    "Differences": ("ablation",),  # of Snakemake's own report alone: it takes a training per variant and seed
 }
 PACKAGES = (
     "torch", "lightning", "numpy", "pandas", "h5py", "pyarrow", "scikit-learn", "umap-learn",

@@ -209,6 +209,12 @@ METRIC_COLUMNS = (
 # metrics/zeroshot_predictions.parquet: targetid, reference, query, target, y_true, y_pred.
 # metrics/retrieval_neighbours.parquet: targetid (query), reference, query, rank (1 = nearest),
 # neighbour (targetid), similarity (cosine).
+# ablation/values.csv, one row per trial and metric: all of zeroshot.csv and retrieval.csv but what chance
+# gives, val_loss of the best epoch (only of variants whose losses are on the run's scale) and train_seconds;
+# target, reference and query are empty for these two.
+# ablation/table.csv: variant, differs, seeds, and of what is shown {metric}_{target}_{query}_{reference}
+# with _mean and _sd over the seeds (sample standard deviation; NaN of a single seed).
+ABLATION_COLUMNS = ("variant", "seed", "metric", "target", "reference", "query", "value", "n")
 # projections/umap_{space}.parquet: targetid, x, y; spaces below.
 SPACES = ("image", "spectrum", "both")
 # clusters/{kmeans,dbscan}_{space}.parquet: targetid, cluster (-1 = noise of DBSCAN).

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from galaxypair import config as check_config
+from galaxypair import trials
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
 SCHEMA = check_config.load_schema(FOLDER.parent / "workflow" / "schemas" / "config.schema.yaml")
@@ -27,12 +28,6 @@ def keys(config: dict, schema: dict, prefix: str = "") -> tuple[set[str], set[st
             deeper = keys(config[key], part, f"{prefix}{key}.")
             found, declared, required = found | deeper[0], declared | deeper[1], required | deeper[2]
     return found, declared, required
-
-
-def merged(base: dict, overlay: dict) -> dict:
-    return base | {
-        key: merged(base[key], value) if isinstance(value, dict) else value for key, value in overlay.items()
-    }
 
 
 def test_config_and_schema_hold_the_same_keys():
@@ -103,15 +98,25 @@ def test_overlay_is_valid_says_what_it_is_and_holds_only_what_differs(path):
     overlay = yaml.safe_load(text)
     assert text.startswith("# ")
     assert overlay["run"] not in (DEFAULTS["run"], None)
-    check_config.check(merged(DEFAULTS, overlay), SCHEMA)
+    settings = trials.merged(DEFAULTS, overlay)
+    check_config.check(settings, SCHEMA)
+    assert list(trials.variants(settings, SCHEMA)) == [
+        trials.AS_CONFIGURED,
+        *settings["ablation"]["variants"],
+    ]
 
     def repeated(base: dict, changed: dict, prefix: str = "") -> list[str]:
         names = []
         for key, value in changed.items():
             if isinstance(value, dict):
-                names += repeated(base[key], value, f"{prefix}{key}.")
-            elif value == base[key]:
+                names += repeated(base.get(key, {}), value, f"{prefix}{key}.")
+            elif key in base and value == base[key]:
                 names.append(prefix + key)
         return names
 
     assert repeated(DEFAULTS, overlay) == []
+
+
+def test_no_two_configs_write_to_one_folder():
+    runs = [yaml.safe_load(path.read_text())["run"] for path in OVERLAYS]
+    assert len(set(runs)) == len(runs)

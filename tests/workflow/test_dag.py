@@ -1,5 +1,6 @@
 """The whole workflow on a survey of some hundred galaxies: `pytest -m dag`, two minutes."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -211,6 +212,26 @@ def test_heads_of_the_recipe_are_trained_on_the_features_of_published_encoders(p
     assert "stein_resnet50" in (results / "model" / "README.md").read_text(encoding="utf-8")
     plan = snakemake(project, target, "-n", "--config", "train={epochs: 3}", settings="heads.yaml")
     assert "rule train:" in plan and "rule features:" not in plan
+
+
+def test_ablation_compares_a_variant_with_the_run_that_is_there(project, results):
+    variant = {"low_scale": {"model": {"logit_scale": 2.74}}}
+    settings = {**SETTINGS, "ablation": {"seeds": [42], "variants": variant}}
+    (project / "ablation.yaml").write_text(yaml.safe_dump(settings))
+    targets = [f"results/tiny/{name}" for name in ("ablation/table.csv", "figures/ablation.pdf")]
+    printed = snakemake(project, *targets, settings="ablation.yaml")
+    assert "7 of 7 steps (100%) done" in printed  # train, embed twice, zeroshot, retrieval, table, figure
+    table = io.read_table(results / "ablation" / "table.csv").set_index("variant")
+    assert table.loc["low_scale", "differs"] == "model.logit_scale: 15.5 → 2.74"
+    zeroshot = io.read_table(results / "metrics" / "zeroshot.csv")
+    of_pair = (zeroshot["reference"] == "spectrum") & (zeroshot["query"] == "image")
+    own = zeroshot[of_pair & (zeroshot["target"] == "z") & (zeroshot["metric"] == "r2")]
+    assert table.loc["as_configured", "r2_z_image_spectrum_mean"] == pytest.approx(own["value"].item())
+    assert table["train_seconds_mean"].gt(0).all()
+    trial = json.loads((results / "ablation" / "low_scale-42" / "model" / "config.json").read_text())
+    assert trial["run"] == "tiny/ablation/low_scale-42" and trial["model"]["logit_scale"] == 2.74
+    assert json.loads((results / "model" / "config.json").read_text())["model"]["logit_scale"] == 15.5
+    assert "Nothing to be done" in snakemake(project)
 
 
 def test_damaged_survey_stops_with_what_to_do(project):

@@ -112,7 +112,7 @@ def test_checkpoint_that_is_an_entry_of_the_downloads_is_fetched(snakemake, proj
     assert done.returncode == 0, done.stdout
     for rule in ("weights", "import_checkpoint"):
         assert re.search(rf"^{rule} +1$", done.stdout, re.MULTILINE), rule
-    assert "results/astroclip_v2/weights/astroclip.ckpt" in done.stdout
+    assert "results/astroclip_v2_checkpoint/weights/astroclip.ckpt" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Paths and the check of the configuration; no science, no rules."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ _ROOT = Path(str(workflow.current_basedir)).parents[1]
 sys.path.insert(0, str(_ROOT / "src"))
 
 from galaxypair import config as config_check
+from galaxypair import trials as ablation_trials
 from galaxypair.errors import ConfigError
 from galaxypair.frozen import cached_modalities
 from galaxypair.published.layouts import holds_pixels, split_files
@@ -19,6 +21,8 @@ _SCHEMA = config_check.load_schema(
 config.update(config_check.typed(config, _SCHEMA))
 try:
     config_check.check(config, _SCHEMA)
+    # what the run may train, by folder within its own: "" is its own model, others are of the ablation
+    TRIALS = ablation_trials.trials(config, _SCHEMA)
 except ConfigError as err:
     raise WorkflowError(str(err)) from None
 
@@ -84,10 +88,16 @@ def fetches_checkpoint():
     return config["model"]["from_checkpoint"] in published_weights()
 
 
-def model_mb():
+def trial_config(wildcards):
+    """The configuration of what is trained: the run's own, or that of a trial of its ablation."""
+    return TRIALS[wildcards.get("trial", ablation_trials.OWN)]
+
+
+def model_mb(wildcards):
     """Memory that the weights of the model take while they are loaded; of AstroCLIP's, 1.5 GB twice."""
     large = {"astrodino", "specformer", "aion"}
-    used = {config["model"][m]["encoder"] for m in ("image", "spectrum")}
+    settings = trial_config(wildcards)["model"]
+    used = {settings[m]["encoder"] for m in ("image", "spectrum")}
     return 4000 if used & large else 0
 
 
@@ -108,9 +118,14 @@ def trained_run():
     return config["model"]["from_run"] or config["run"]
 
 
-def model_file(name):
+def model_folder(wildcards):
+    """Folder of the model that embeds: the run's own, a trial's, or another run's."""
+    return f"results/{trained_run()}/{wildcards.trial}model"
+
+
+def model_file(wildcards, name):
     """A file of the model; another run's is tracked if it is there, see `existing`."""
-    path = f"results/{trained_run()}/model/{name}"
+    path = f"{model_folder(wildcards)}/{name}"
     return path if config["model"]["from_run"] is None else existing(path)
 
 
@@ -124,16 +139,52 @@ def makes_model():
     return not imports_embeddings() and config["model"]["from_run"] is None
 
 
-def weights_of(modality):
+def weights_of(modality, wildcards):
     """The published weights of a modality's encoder, if it has such."""
-    name = config["model"][modality]["encoder"]
-    return f"results/{{run}}/weights/{name}.ckpt" if name in published_weights() else []
+    name = trial_config(wildcards)["model"][modality]["encoder"]
+    known = name in published_weights()
+    return f"results/{wildcards.run}/weights/{name}.ckpt" if known else []
 
 
-def cached_encoders():
-    """The frozen encoders whose features are stored, with what shapes these."""
-    names = cached_modalities(config["model"])
-    parts = {name: config["model"][name] for name in names}
+def ablated():
+    """Variant, seed and folder of the trials that the ablation compares, the run itself first."""
+    return [
+        (variant, seed, ablation_trials.folder(variant, seed, config))
+        for variant in (ablation_trials.AS_CONFIGURED, *config["ablation"]["variants"])
+        for seed in config["ablation"]["seeds"]
+    ]
+
+
+def of_trials(name):
+    """One file of each trial."""
+    return [f"results/{{run}}/{folder}{name}" for _, _, folder in ablated()]
+
+
+def described_trials():
+    """What the table of the ablation says of each trial, and where the time of its training stands."""
+    shown = []
+    for variant, seed, folder in ablated():
+        # the seed is no difference of a variant
+        changed = ablation_trials.merged(
+            TRIALS[folder], {"train": {"seed": config["train"]["seed"]}}
+        )
+        shown.append(
+            {
+                "variant": variant,
+                "seed": seed,
+                "differs": ablation_trials.describe(config, changed),
+                "loss_compares": ablation_trials.comparable_losses(config, changed),
+                # read if there; not an input, or each timing would make the table again
+                "benchmark": f"logs/{config['run']}/{folder}train.benchmark.tsv",
+            }
+        )
+    return shown
+
+
+def cached_encoders(settings):
+    """The frozen encoders of a configuration whose features are stored, with what shapes these."""
+    names = cached_modalities(settings["model"])
+    parts = {name: settings["model"][name] for name in names}
     heads = ("frozen", "head", "head_init")
     return {
         name: {key: value for key, value in part.items() if key not in heads}
@@ -141,18 +192,36 @@ def cached_encoders():
     }
 
 
-def view_settings():
+def view_settings(settings):
     """What of the training shapes the stored features; without augmented views neither seed nor draws."""
+    train = settings["train"]
     keys = ["views", "feature_dtype"]
-    if config["train"]["views"] > 1:
+    if train["views"] > 1:
         keys += ["seed", "image_augmentations", "image_rotation_deg"]
         keys += ["spectrum_augmentations"]
-    return {key: config["train"][key] for key in keys}
+    return {key: train[key] for key in keys}
 
 
-def features_of(split):
-    """Stored features of frozen encoders, if there are any."""
-    return f"results/{{run}}/features/{split}.h5" if cached_encoders() else []
+def cached_weights(modality, wildcards):
+    """The published weights of an encoder whose features are stored."""
+    cached = modality in cached_encoders(trial_config(wildcards))
+    return weights_of(modality, wildcards) if cached else []
+
+
+def stores_features():
+    """Whether any training of the run reads stored features."""
+    return trains() and any(cached_encoders(settings) for settings in TRIALS.values())
+
+
+def features_of(split, wildcards):
+    """Stored features of frozen encoders, if there are any; trials with the same ones share them."""
+
+    def shaping(settings):
+        return cached_encoders(settings), view_settings(settings)
+
+    wanted = shaping(trial_config(wildcards))
+    first = next(trial for trial in TRIALS if shaping(TRIALS[trial]) == wanted)
+    return f"results/{wildcards.run}/{first}features/{split}.h5" if wanted[0] else []
 
 
 def features_mb(files):

@@ -1,7 +1,7 @@
 rule embed:
     input:
         manifest="results/{run}/dataset/manifest.json",
-        tracked=model_file("model.safetensors"),
+        tracked=lambda wildcards: model_file(wildcards, "model.safetensors"),
         code=code(
             "embed",
             "encoders/aion",
@@ -18,19 +18,19 @@ rule embed:
             "spectra",
         ),
     output:
-        embeddings="results/{run}/embeddings/{split}.parquet",
+        embeddings="results/{run}/{trial}embeddings/{split}.parquet",
     log:
-        "logs/{run}/embed_{split}.log",
+        "logs/{run}/{trial}embed_{split}.log",
     benchmark:
-        "logs/{run}/embed_{split}.benchmark.tsv"
+        "logs/{run}/{trial}embed_{split}.benchmark.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 16
     resources:
-        mem_mb=2000 + model_mb(),
+        mem_mb=lambda wildcards: 2000 + model_mb(wildcards),
     params:
         split="{split}",
-        model=lambda wildcards: f"results/{trained_run()}/model",
+        model=lambda wildcards: model_folder(wildcards),
         batch_size=config["embed"]["batch_size"],
     script:
         "../scripts/embed.py"

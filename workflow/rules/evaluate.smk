@@ -1,16 +1,16 @@
 rule zeroshot:
     input:
-        train="results/{run}/embeddings/train.parquet",
-        test="results/{run}/embeddings/test.parquet",
+        train="results/{run}/{trial}embeddings/train.parquet",
+        test="results/{run}/{trial}embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
         code=code("metrics", "zeroshot"),
     output:
-        metrics="results/{run}/metrics/zeroshot.csv",
-        predictions="results/{run}/metrics/zeroshot_predictions.parquet",
+        metrics="results/{run}/{trial}metrics/zeroshot.csv",
+        predictions="results/{run}/{trial}metrics/zeroshot_predictions.parquet",
     log:
-        "logs/{run}/zeroshot.log",
+        "logs/{run}/{trial}zeroshot.log",
     benchmark:
-        "logs/{run}/zeroshot.benchmark.tsv"
+        "logs/{run}/{trial}zeroshot.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
     threads: 16
@@ -22,15 +22,15 @@ rule zeroshot:
 
 rule retrieval:
     input:
-        test="results/{run}/embeddings/test.parquet",
+        test="results/{run}/{trial}embeddings/test.parquet",
         code=code("metrics", "retrieval"),
     output:
-        metrics="results/{run}/metrics/retrieval.csv",
-        neighbours="results/{run}/metrics/retrieval_neighbours.parquet",
+        metrics="results/{run}/{trial}metrics/retrieval.csv",
+        neighbours="results/{run}/{trial}metrics/retrieval_neighbours.parquet",
     log:
-        "logs/{run}/retrieval.log",
+        "logs/{run}/{trial}retrieval.log",
     benchmark:
-        "logs/{run}/retrieval.benchmark.tsv"
+        "logs/{run}/{trial}retrieval.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
     params:

@@ -1,12 +1,10 @@
-if trains() and cached_encoders():
+if stores_features():
 
     rule features:
         input:
             manifest="results/{run}/dataset/manifest.json",
-            image_weights=weights_of("image") if "image" in cached_encoders() else [],
-            spectrum_weights=(
-                weights_of("spectrum") if "spectrum" in cached_encoders() else []
-            ),
+            image_weights=lambda wildcards: cached_weights("image", wildcards),
+            spectrum_weights=lambda wildcards: cached_weights("spectrum", wildcards),
             modules=code(
                 "checkpoints",
                 "encoders/aion",
@@ -26,20 +24,20 @@ if trains() and cached_encoders():
                 "views",
             ),
         output:
-            file="results/{run}/features/{split}.h5",
+            file="results/{run}/{trial}features/{split}.h5",
         log:
-            "logs/{run}/features_{split}.log",
+            "logs/{run}/{trial}features_{split}.log",
         benchmark:
-            "logs/{run}/features_{split}.benchmark.tsv"
+            "logs/{run}/{trial}features_{split}.benchmark.tsv"
         conda:
             "../../envs/train.yaml"
         threads: 16
         resources:
-            mem_mb=4000 + model_mb(),
+            mem_mb=lambda wildcards: 4000 + model_mb(wildcards),
             gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
         params:
             split="{split}",
-            encoders=cached_encoders(),
-            settings=view_settings(),
+            encoders=lambda wildcards: cached_encoders(trial_config(wildcards)),
+            settings=lambda wildcards: view_settings(trial_config(wildcards)),
         script:
             "../scripts/features.py"

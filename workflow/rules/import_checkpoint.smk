@@ -33,7 +33,7 @@ if config["model"]["from_checkpoint"] is not None:
         conda:
             "../../envs/train.yaml"
         resources:
-            mem_mb=2000 + model_mb(),
+            mem_mb=lambda wildcards: 2000 + model_mb(wildcards),
         params:
             checkpoint=published_checkpoint(),
             model_settings=config["model"],

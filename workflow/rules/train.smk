@@ -3,10 +3,10 @@ if trains():
     rule train:
         input:
             manifest="results/{run}/dataset/manifest.json",
-            image_weights=weights_of("image"),
-            spectrum_weights=weights_of("spectrum"),
-            train_features=features_of("train"),
-            val_features=features_of("val"),
+            image_weights=lambda wildcards: weights_of("image", wildcards),
+            spectrum_weights=lambda wildcards: weights_of("spectrum", wildcards),
+            train_features=lambda wildcards: features_of("train", wildcards),
+            val_features=lambda wildcards: features_of("val", wildcards),
             modules=code(
                 "callbacks",
                 "checkpoints",
@@ -31,24 +31,29 @@ if trains():
                 "views",
             ),
         output:
-            weights="results/{run}/model/model.safetensors",
-            config="results/{run}/model/config.json",
-            history="results/{run}/model/history.csv",
+            weights="results/{run}/{trial}model/model.safetensors",
+            config="results/{run}/{trial}model/config.json",
+            history="results/{run}/{trial}model/history.csv",
         log:
-            "logs/{run}/train.log",
+            "logs/{run}/{trial}train.log",
         benchmark:
-            "logs/{run}/train.benchmark.tsv"
+            "logs/{run}/{trial}train.benchmark.tsv"
         conda:
             "../../envs/train.yaml"
         threads: 16
         resources:
-            mem_mb=lambda wildcards, input: 4000 + model_mb() + features_mb(input),
+            mem_mb=lambda wildcards, input: 4000
+            + model_mb(wildcards)
+            + features_mb(input),
             gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
         params:
             # outside the declared outputs, so that an interrupted training is not lost
-            state="results/{run}/training",
-            model_settings=config["model"],
-            settings=config["train"],
-            provenance={"run": config["run"], "source": config["source"]},
+            state="results/{run}/{trial}training",
+            model_settings=lambda wildcards: trial_config(wildcards)["model"],
+            settings=lambda wildcards: trial_config(wildcards)["train"],
+            provenance=lambda wildcards: {
+                "run": f"{wildcards.run}/{wildcards.trial}".rstrip("/"),
+                "source": config["source"],
+            },
         script:
             "../scripts/train.py"
