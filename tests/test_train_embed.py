@@ -28,6 +28,8 @@ TRAIN = {
     "loss": "info_nce",
     "learnable_scale": False,
     "accelerator": "cpu",
+    "devices": 1,
+    "nodes": 1,
     "precision": "32-true",
     "image_augmentations": True,
     "image_rotation_deg": 0,
@@ -196,7 +198,7 @@ def test_validation_batches_mix_the_groups_and_are_the_same_in_each_epoch(manife
     val = loaders.ShardDataset(manifest, "val")
     order = loaders.fixed_order(len(val), seed=1)
     assert sorted(order) == list(range(len(val)))
-    batches = loaders.loader(val, 4, order=order, workers=0)
+    batches = loaders.loader(val, loaders.Share(order, 4), workers=0)
     first, again = (torch.cat([batch["spectrum"] for batch in batches]) for _ in range(2))
     assert torch.equal(first, again)
     in_file_order = val.__getitems__([0, 1, 2, 3])["spectrum"]

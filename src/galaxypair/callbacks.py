@@ -51,20 +51,19 @@ class History(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
         """Start the clock."""
-        left = (trainer.max_epochs - trainer.current_epoch) * trainer.num_training_batches
+        left = trainer.max_epochs * trainer.num_training_batches - trainer.global_step
         self._progress = Progress(left * self._batch_size)
 
     def on_train_batch_end(self, *_: object) -> None:
         """Count galaxies."""
         self._progress.update(self._batch_size)
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
         """Note the epoch; stop if there is nothing left to train."""
-        metrics = trainer.callback_metrics
         row = {
             "epoch": trainer.current_epoch + 1,
-            "train_loss": float(metrics["train_loss"]),
-            "val_loss": float(metrics["val_loss"]),
+            "train_loss": task.epoch_loss,
+            "val_loss": float(trainer.callback_metrics["val_loss"]),
             "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
             **self._chance,
         }
