@@ -30,6 +30,7 @@ TRAIN = {
     "accelerator": "cpu",
     "devices": 1,
     "nodes": 1,
+    "checkpoint_minutes": None,
     "precision": "32-true",
     "image_augmentations": True,
     "image_rotation_deg": 0,

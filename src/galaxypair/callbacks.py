@@ -1,6 +1,8 @@
-"""What a training does beside the steps: whole checkpoints, and a history of the epochs."""
+"""What a training does beside the steps: whole checkpoints, also within an epoch, and a history."""
 
 import logging
+import signal
+import time
 from pathlib import Path
 
 import lightning
@@ -28,6 +30,54 @@ class AtomicCheckpoints(TorchCheckpointIO):
         """Save a checkpoint."""
         with io.atomic_path(Path(path)) as part:
             torch.save(checkpoint, part)
+
+
+class MidEpochCheckpoints(Callback):
+    """Save within an epoch every so many minutes, and before the process ends if it is asked to.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint that a training resumes from.
+    minutes : float or None
+        None saves only when the process is asked to end, by SIGTERM or SIGUSR1.
+
+    Notes
+    -----
+    Several processes agree after each batch whether one of them saves or ends. Lightning's own handler
+    of SIGTERM calls the other processes in the midst of whatever they do together, and so it is replaced.
+    """
+
+    SAVE, END = 1, 2
+
+    def __init__(self, path: Path, minutes: float | None) -> None:
+        self._path = path
+        self._interval = float("inf") if minutes is None else 60 * minutes
+        self._last, self._asked = 0.0, False
+
+    def on_train_start(self, *_: object) -> None:
+        """Start the clock and listen; Lightning puts the former handlers back."""
+        self._last = time.monotonic()
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, task: lightning.LightningModule, *_: object
+    ) -> None:
+        """Save, and end, if a process wants to; after the last batch comes the epoch's own checkpoint."""
+        if trainer.is_last_batch:
+            return
+        wish = self.END if self._asked else self.SAVE if time.monotonic() - self._last > self._interval else 0
+        agreed = int(trainer.strategy.reduce(torch.tensor(wish, device=task.device), reduce_op="max"))
+        if agreed:
+            trainer.save_checkpoint(self._path, weights_only=False)
+            self._last = time.monotonic()
+        if agreed == self.END:
+            logger.info("saved in mid-epoch, as the process was asked to end")
+            raise KeyboardInterrupt
 
 
 class History(Callback):

@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from galaxypair import __version__, checkpoints, distributed, features, loaders, model, tables
-from galaxypair.callbacks import AtomicCheckpoints, History
+from galaxypair.callbacks import AtomicCheckpoints, History, MidEpochCheckpoints
 from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.frozen import frozen_modalities
@@ -187,7 +187,13 @@ def run(
         shares={split: loaders.shares(n, processes.total) for split, n in joint.items()},
     )
     checkpoints.load_published(task.model, model_settings, weights)
-    saved = ModelCheckpoint(folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False)
+    # the last one after the best one, whose state it holds
+    saved = [
+        ModelCheckpoint(
+            folder, name, monitor=monitor, save_on_train_epoch_end=True, enable_version_counter=False
+        )
+        for name, monitor in (("best", "val_loss"), ("last", None))
+    ]
     trainer = lightning.Trainer(
         accelerator=processes.accelerator,
         devices=processes.per_node,
@@ -197,7 +203,11 @@ def run(
         use_distributed_sampler=False,
         precision=settings["precision"],
         max_epochs=settings["epochs"],
-        callbacks=[History(settings["loss"], *joint.values()), saved],
+        callbacks=[
+            History(settings["loss"], *joint.values()),
+            MidEpochCheckpoints(folder / "last.ckpt", settings["checkpoint_minutes"]),
+            *saved,
+        ],
         plugins=[AtomicCheckpoints(), environment],
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
         log_every_n_steps=1,
@@ -207,7 +217,12 @@ def run(
     )
     # frozen encoders are meant to be in it
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
-    trainer.fit(task, train_loader, val_loader, ckpt_path=last, weights_only=True)
+    # `_resume_point` has let the loader do so
+    warnings.filterwarnings("ignore", message=r"You're resuming from a checkpoint that ended before")
+    try:
+        trainer.fit(task, train_loader, val_loader, ckpt_path=last, weights_only=True)
+    except SystemExit:  # which Lightning makes of it
+        raise KeyboardInterrupt from None
 
 
 def _best(
