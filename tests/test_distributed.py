@@ -160,10 +160,10 @@ def test_auto_takes_all_gpus_or_one_process_on_a_cpu(monkeypatch):
 # --- whole trainings -----------------------------------------------------------------------------
 
 SCRIPT = Path(__file__).parents[1] / "workflow" / "scripts" / "train.py"
-TWO = {**TRAIN, "devices": 2, "batch_size": 4, "epochs": 30}
+TWO = {**TRAIN, "devices": 2, "batch_size": 4, "epochs": 9}
 SRUN = """#!{python}
 import os, subprocess, sys
-options = dict(option.lstrip("-").split("=") for option in sys.argv[1:] if option.startswith("--") and "=" in option)
+options = dict(word.lstrip("-").split("=") for word in sys.argv[1:] if word.startswith("--") and "=" in word)
 command = sys.argv[sys.argv.index({python!r}):]
 n = int(options["ntasks"])
 ranks = [{{"SLURM_PROCID": str(r), "SLURM_NODEID": str(r), "SLURM_LOCALID": "0"}} for r in range(n)]
@@ -188,7 +188,7 @@ AS_JOB = (
 )
 
 
-def start(manifest, folder, *, path="", **changed):
+def start(manifest, folder, *, path="", threads=2, **changed):
     """Start the script of the rule as a job, with the package on no path, as under conda."""
     texts = {
         "manifest": manifest,
@@ -196,7 +196,7 @@ def start(manifest, folder, *, path="", **changed):
         "model-settings": json.dumps(SETTINGS),
         "settings": json.dumps({**TWO, **changed}),
         "provenance": json.dumps({"run": "demo", "source": "simulate"}),
-        "threads": "2",
+        "threads": threads,
         "weights": folder / "model.safetensors",
         "config": folder / "config.json",
         "history": folder / "history.csv",
@@ -256,7 +256,7 @@ def undisturbed(manifest, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "srun").write_text(SRUN.format(python=sys.executable))
     (folder / "srun").chmod(0o755)
-    with start(manifest, folder, path=folder, devices=1, nodes=2) as process:
+    with start(manifest, folder, path=folder, threads=1, devices=1, nodes=2) as process:
         output = process.stdout.read()
     assert process.returncode == 0, output
     return folder
@@ -264,14 +264,14 @@ def undisturbed(manifest, tmp_path_factory):
 
 def test_killed_trainings_resume_to_the_last_digit_of_an_undisturbed_one(manifest, undisturbed, tmp_path):
     with start(manifest, tmp_path) as process:
-        wait_for(process, "epoch 3 of 30")
+        wait_for(process, "epoch 2 of 9")
         os.kill(workers_of(tmp_path)[1], signal.SIGKILL)
         assert "A process of the training was killed" in (output := process.stdout.read())
     assert process.returncode == 1
     assert "Traceback" not in output and "torch.distributed" not in output
 
     with start(manifest, tmp_path) as process:
-        wait_for(process, "epoch 8 of 30")
+        wait_for(process, "epoch 4 of 9")
         process.kill()
         process.stdout.read()
     ended = time.monotonic() + 20
@@ -280,7 +280,7 @@ def test_killed_trainings_resume_to_the_last_digit_of_an_undisturbed_one(manifes
     assert workers_of(tmp_path) == []
 
     with start(manifest, tmp_path) as process:
-        wait_for(process, "epoch 14 of 30")
+        wait_for(process, "epoch 6 of 9")
         process.terminate()
         output = process.stdout.read()
     assert process.returncode == 130
@@ -291,7 +291,7 @@ def test_killed_trainings_resume_to_the_last_digit_of_an_undisturbed_one(manifes
         output = process.stdout.read()
     assert process.returncode == 0, output
     (found, rows), (expected, whole) = result(tmp_path), result(undisturbed)
-    assert len(rows) == 30
+    assert len(rows) == 9
     assert rows.equals(whole)
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 

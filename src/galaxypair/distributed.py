@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -267,6 +268,8 @@ def worker(folder: Path, rank: int) -> Iterator[None]:
     handler.setFormatter(_Records())
     logging.basicConfig(handlers=[handler], level=logging.WARNING if rank else logging.INFO, force=True)
     logging.captureWarnings(True)
+    if rank:
+        warnings.simplefilter("ignore")  # those of the first process do
     threading.Thread(target=_end_with_script, daemon=True).start()
     try:
         yield

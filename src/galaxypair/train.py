@@ -217,6 +217,8 @@ def run(
     )
     # frozen encoders are meant to be in it
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
+    # as it must, with the lock in it
+    warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
     # `_resume_point` has let the loader do so
     warnings.filterwarnings("ignore", message=r"You're resuming from a checkpoint that ended before")
     try:
