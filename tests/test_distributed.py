@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from galaxypair import distributed, loaders
 from galaxypair.contrastive import ContrastiveTask
-from galaxypair.errors import ConfigError
+from galaxypair.errors import ConfigError, DataError, GalaxypairError
 
 # without BatchNorm statistics of its own, a process sees of a batch what one process sees
 FROZEN = {
@@ -155,6 +155,31 @@ def test_auto_takes_all_gpus_or_one_process_on_a_cpu(monkeypatch):
     assert distributed.choose_processes(settings, "cpu").total == 1
     monkeypatch.setenv("SLURM_JOB_ID", "1")
     assert distributed.choose_processes({**settings, "nodes": 2}, "gpu").total == 8
+
+
+# --- what a user hears of their errors -----------------------------------------------------------
+
+BUG = {"kind": "ValueError", "message": "no such shape", "time": 1.0, "traceback": "Traceback ..."}
+LOST = {"kind": "RuntimeError", "message": "Connection closed by peer", "time": 2.0, "traceback": "..."}
+USER = {"kind": "DataError", "message": "`x.h5`: damaged", "time": 3.0, "traceback": "..."}
+ASKED = {"kind": "KeyboardInterrupt", "message": "", "time": 3.0, "traceback": "..."}
+
+
+@pytest.mark.parametrize(
+    ("notes", "kind", "message"),
+    [
+        ({0: LOST, 1: USER}, DataError, "^`x.h5`: damaged$"),
+        ({0: BUG, 1: LOST}, RuntimeError, "ValueError: no such shape"),
+        ({0: LOST}, GalaxypairError, r"was killed \(of 2, number 1\).*from the last checkpoint"),
+        ({}, GalaxypairError, r"was killed \(of 2, number 0, 1\)"),
+        ({0: ASKED, 1: LOST}, KeyboardInterrupt, ""),
+    ],
+)
+def test_error_that_explains_the_others_is_told(tmp_path, notes, kind, message):
+    for rank, note in notes.items():
+        (tmp_path / distributed.ERROR.format(rank)).write_text(json.dumps(note))
+    with pytest.raises(kind, match=message):
+        raise distributed._failure(tmp_path, 2)
 
 
 # --- whole trainings -----------------------------------------------------------------------------

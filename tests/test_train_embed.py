@@ -55,6 +55,14 @@ def manifest(tmp_path_factory):
     return make_manifest(tmp_path_factory.mktemp("dataset"))
 
 
+MID_EPOCH = {**TRAIN, "batch_size": 4, "epochs": 2, "schedule": "plateau"}
+
+
+@pytest.fixture(scope="module")
+def straight(manifest, tmp_path_factory):
+    return train.fit(manifest, tmp_path_factory.mktemp("straight"), SETTINGS, MID_EPOCH, threads=1)
+
+
 def weights(made):
     return torch.cat([p.detach().flatten() for p in made.state_dict().values() if p.is_floating_point()])
 
@@ -90,6 +98,52 @@ def test_killed_training_resumes_to_the_weights_of_an_undisturbed_one(manifest, 
     assert rows.equals(expected)
 
 
+@pytest.mark.parametrize("step", [1, 6, 8])
+def test_training_asked_to_end_in_mid_epoch_resumes_to_that_of_an_undisturbed_one(
+    manifest, straight, tmp_path, monkeypatch, step
+):
+    """By a signal after a step; after the last of an epoch, the sixth, the training ends one later."""
+    count = callbacks.History.on_train_batch_end
+
+    def count_and_ask(self, trainer, *_):
+        count(self, trainer)
+        if trainer.global_step == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    listening = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(callbacks.History, "on_train_batch_end", count_and_ask)
+        train.fit(manifest, tmp_path, SETTINGS, MID_EPOCH, threads=1)
+    assert signal.getsignal(signal.SIGTERM) == listening[0]
+    signal.signal(signal.SIGINT, listening[1])  # Lightning has switched it off
+    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert kept["global_step"] == (7 if step == 6 else step)
+    resumed, rows = train.fit(manifest, tmp_path, SETTINGS, MID_EPOCH, threads=1)
+    assert torch.equal(weights(resumed), weights(straight[0]))
+    assert rows.equals(straight[1])
+
+
+def test_checkpoints_within_an_epoch_come_by_the_clock(manifest, straight, tmp_path, monkeypatch):
+    """A kill loses the steps since the last of them; the training goes on to the same end."""
+    steps = []
+    save = callbacks.AtomicCheckpoints.save_checkpoint
+
+    def save_and_fail(self, checkpoint, path, storage_options=None):
+        save(self, checkpoint, path, storage_options)
+        steps.append(checkpoint["global_step"])
+        if len(steps) == 3:
+            raise OSError(errno.EIO, "a kill, say")
+
+    settings = {**MID_EPOCH, "checkpoint_minutes": 1e-9}
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="a kill"):
+        patched.setattr(callbacks.AtomicCheckpoints, "save_checkpoint", save_and_fail)
+        train.fit(manifest, tmp_path, SETTINGS, settings, threads=1)
+    assert steps == [1, 2, 3]
+    resumed, rows = train.fit(manifest, tmp_path, SETTINGS, settings, threads=1)
+    assert torch.equal(weights(resumed), weights(straight[0]))
+    assert rows.equals(straight[1])
+
+
 def test_bf16_is_a_config_value_away(manifest, tmp_path):
     settings = {**TRAIN, "epochs": 1, "precision": "bf16-mixed"}
     made, rows = train.fit(manifest, tmp_path, SETTINGS, settings, threads=1)
@@ -102,6 +156,7 @@ def test_state_key_changes_with_all_that_shapes_a_training(tmp_path):
     module.write_text("a = 1")
     key = train.state_key(SETTINGS, TRAIN, "data", [module])
     assert key == train.state_key(SETTINGS, {**TRAIN, "accelerator": "gpu"}, "data", [module])
+    assert key == train.state_key(SETTINGS, {**TRAIN, "devices": 4, "nodes": 2}, "data", [module])
     assert key != train.state_key(SETTINGS, {**TRAIN, "seed": 2}, "data", [module])
     assert key != train.state_key({**SETTINGS, "logit_scale": 2.7}, TRAIN, "data", [module])
     assert key != train.state_key(SETTINGS, TRAIN, "other data", [module])

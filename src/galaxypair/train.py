@@ -187,6 +187,26 @@ def run(
         shares={split: loaders.shares(n, processes.total) for split, n in joint.items()},
     )
     checkpoints.load_published(task.model, model_settings, weights)
+    trainer = _trainer(folder, settings, processes, environment, joint)
+    try:
+        trainer.fit(task, train_loader, val_loader, ckpt_path=last, weights_only=True)
+    except SystemExit:  # which Lightning makes of it
+        raise KeyboardInterrupt from None
+
+
+def _trainer(
+    folder: Path,
+    settings: dict,
+    processes: distributed.Processes,
+    environment: ClusterEnvironment,
+    joint: dict[str, int],
+) -> lightning.Trainer:
+    for expected in (
+        r"Found \d+ module\(s\) in eval mode",  # the frozen encoders
+        r"Checkpoint directory .* exists and is not empty",  # it holds the lock
+        r"You're resuming from a checkpoint that ended before",  # the loader leaves out what is done
+    ):
+        warnings.filterwarnings("ignore", message=expected)
     # the last one after the best one, whose state it holds
     saved = [
         ModelCheckpoint(
@@ -194,7 +214,7 @@ def run(
         )
         for name, monitor in (("best", "val_loss"), ("last", None))
     ]
-    trainer = lightning.Trainer(
+    return lightning.Trainer(
         accelerator=processes.accelerator,
         devices=processes.per_node,
         num_nodes=processes.nodes,
@@ -215,16 +235,6 @@ def run(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    # frozen encoders are meant to be in it
-    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
-    # as it must, with the lock in it
-    warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
-    # `_resume_point` has let the loader do so
-    warnings.filterwarnings("ignore", message=r"You're resuming from a checkpoint that ended before")
-    try:
-        trainer.fit(task, train_loader, val_loader, ckpt_path=last, weights_only=True)
-    except SystemExit:  # which Lightning makes of it
-        raise KeyboardInterrupt from None
 
 
 def _best(
