@@ -28,6 +28,9 @@ TRAIN = {
     "loss": "info_nce",
     "learnable_scale": False,
     "accelerator": "cpu",
+    "devices": 1,
+    "nodes": 1,
+    "checkpoint_minutes": None,
     "precision": "32-true",
     "image_augmentations": True,
     "image_rotation_deg": 0,
@@ -50,6 +53,14 @@ def make_manifest(folder):
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
     return make_manifest(tmp_path_factory.mktemp("dataset"))
+
+
+MID_EPOCH = {**TRAIN, "batch_size": 4, "epochs": 2, "schedule": "plateau"}
+
+
+@pytest.fixture(scope="module")
+def straight(manifest, tmp_path_factory):
+    return train.fit(manifest, tmp_path_factory.mktemp("straight"), SETTINGS, MID_EPOCH, threads=1)
 
 
 def weights(made):
@@ -87,6 +98,52 @@ def test_killed_training_resumes_to_the_weights_of_an_undisturbed_one(manifest, 
     assert rows.equals(expected)
 
 
+@pytest.mark.parametrize("step", [1, 6, 8])
+def test_training_asked_to_end_in_mid_epoch_resumes_to_that_of_an_undisturbed_one(
+    manifest, straight, tmp_path, monkeypatch, step
+):
+    """By a signal after a step; after the last of an epoch, the sixth, the training ends one later."""
+    count = callbacks.History.on_train_batch_end
+
+    def count_and_ask(self, trainer, *_):
+        count(self, trainer)
+        if trainer.global_step == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    listening = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(callbacks.History, "on_train_batch_end", count_and_ask)
+        train.fit(manifest, tmp_path, SETTINGS, MID_EPOCH, threads=1)
+    assert signal.getsignal(signal.SIGTERM) == listening[0]
+    signal.signal(signal.SIGINT, listening[1])  # Lightning has switched it off
+    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert kept["global_step"] == (7 if step == 6 else step)
+    resumed, rows = train.fit(manifest, tmp_path, SETTINGS, MID_EPOCH, threads=1)
+    assert torch.equal(weights(resumed), weights(straight[0]))
+    assert rows.equals(straight[1])
+
+
+def test_checkpoints_within_an_epoch_come_by_the_clock(manifest, straight, tmp_path, monkeypatch):
+    """A kill loses the steps since the last of them; the training goes on to the same end."""
+    steps = []
+    save = callbacks.AtomicCheckpoints.save_checkpoint
+
+    def save_and_fail(self, checkpoint, path, storage_options=None):
+        save(self, checkpoint, path, storage_options)
+        steps.append(checkpoint["global_step"])
+        if len(steps) == 3:
+            raise OSError(errno.EIO, "a kill, say")
+
+    settings = {**MID_EPOCH, "checkpoint_minutes": 1e-9}
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="a kill"):
+        patched.setattr(callbacks.AtomicCheckpoints, "save_checkpoint", save_and_fail)
+        train.fit(manifest, tmp_path, SETTINGS, settings, threads=1)
+    assert steps == [1, 2, 3]
+    resumed, rows = train.fit(manifest, tmp_path, SETTINGS, settings, threads=1)
+    assert torch.equal(weights(resumed), weights(straight[0]))
+    assert rows.equals(straight[1])
+
+
 def test_bf16_is_a_config_value_away(manifest, tmp_path):
     settings = {**TRAIN, "epochs": 1, "precision": "bf16-mixed"}
     made, rows = train.fit(manifest, tmp_path, SETTINGS, settings, threads=1)
@@ -99,6 +156,7 @@ def test_state_key_changes_with_all_that_shapes_a_training(tmp_path):
     module.write_text("a = 1")
     key = train.state_key(SETTINGS, TRAIN, "data", [module])
     assert key == train.state_key(SETTINGS, {**TRAIN, "accelerator": "gpu"}, "data", [module])
+    assert key == train.state_key(SETTINGS, {**TRAIN, "devices": 4, "nodes": 2}, "data", [module])
     assert key != train.state_key(SETTINGS, {**TRAIN, "seed": 2}, "data", [module])
     assert key != train.state_key({**SETTINGS, "logit_scale": 2.7}, TRAIN, "data", [module])
     assert key != train.state_key(SETTINGS, TRAIN, "other data", [module])
@@ -196,7 +254,7 @@ def test_validation_batches_mix_the_groups_and_are_the_same_in_each_epoch(manife
     val = loaders.ShardDataset(manifest, "val")
     order = loaders.fixed_order(len(val), seed=1)
     assert sorted(order) == list(range(len(val)))
-    batches = loaders.loader(val, 4, order=order, workers=0)
+    batches = loaders.loader(val, loaders.Share(order, 4), workers=0)
     first, again = (torch.cat([batch["spectrum"] for batch in batches]) for _ in range(2))
     assert torch.equal(first, again)
     in_file_order = val.__getitems__([0, 1, 2, 3])["spectrum"]

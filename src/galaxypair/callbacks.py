@@ -1,6 +1,8 @@
-"""What a training does beside the steps: whole checkpoints, and a history of the epochs."""
+"""What a training does beside the steps: whole checkpoints, also within an epoch, and a history."""
 
 import logging
+import signal
+import time
 from pathlib import Path
 
 import lightning
@@ -30,6 +32,54 @@ class AtomicCheckpoints(TorchCheckpointIO):
             torch.save(checkpoint, part)
 
 
+class MidEpochCheckpoints(Callback):
+    """Save within an epoch every so many minutes, and before the process ends if it is asked to.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint that a training resumes from.
+    minutes : float or None
+        None saves only when the process is asked to end, by SIGTERM or SIGUSR1.
+
+    Notes
+    -----
+    Several processes agree after each batch whether one of them saves or ends. Lightning's own handler
+    of SIGTERM calls the other processes in the midst of whatever they do together, and so it is replaced.
+    """
+
+    SAVE, END = 1, 2
+
+    def __init__(self, path: Path, minutes: float | None) -> None:
+        self._path = path
+        self._interval = float("inf") if minutes is None else 60 * minutes
+        self._last, self._asked = 0.0, False
+
+    def on_train_start(self, *_: object) -> None:
+        """Start the clock and listen; Lightning puts the former handlers back."""
+        self._last = time.monotonic()
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, task: lightning.LightningModule, *_: object
+    ) -> None:
+        """Save, and end, if a process wants to; after the last batch comes the epoch's own checkpoint."""
+        if trainer.is_last_batch:
+            return
+        wish = self.END if self._asked else self.SAVE if time.monotonic() - self._last > self._interval else 0
+        agreed = int(trainer.strategy.reduce(torch.tensor(wish, device=task.device), reduce_op="max"))
+        if agreed:
+            trainer.save_checkpoint(self._path, weights_only=False)
+            self._last = time.monotonic()
+        if agreed == self.END:
+            logger.info("saved in mid-epoch, as the process was asked to end")
+            raise KeyboardInterrupt
+
+
 class History(Callback):
     """One row per epoch, kept in the checkpoint and as CSV; lines with rate and time left.
 
@@ -51,20 +101,19 @@ class History(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
         """Start the clock."""
-        left = (trainer.max_epochs - trainer.current_epoch) * trainer.num_training_batches
+        left = trainer.max_epochs * trainer.num_training_batches - trainer.global_step
         self._progress = Progress(left * self._batch_size)
 
     def on_train_batch_end(self, *_: object) -> None:
         """Count galaxies."""
         self._progress.update(self._batch_size)
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
         """Note the epoch; stop if there is nothing left to train."""
-        metrics = trainer.callback_metrics
         row = {
             "epoch": trainer.current_epoch + 1,
-            "train_loss": float(metrics["train_loss"]),
-            "val_loss": float(metrics["val_loss"]),
+            "train_loss": task.epoch_loss,
+            "val_loss": float(trainer.callback_metrics["val_loss"]),
             "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
             **self._chance,
         }

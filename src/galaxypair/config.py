@@ -80,7 +80,7 @@ def typed(value: Any, schema: dict) -> Any:
     if isinstance(value, list):
         return [typed(item, schema.get("items", {})) for item in value]
     kinds = schema.get("type", "string")
-    if type(value) is int and "string" in kinds:
+    if type(value) is int and "string" in kinds and "integer" not in kinds:
         return str(value)
     return _read(value, kinds) if isinstance(value, str) and kinds != "string" else value
 
@@ -245,6 +245,11 @@ def _training_contradictions(config: dict) -> list[str]:
                 "`model.image.head_init` is published: that head leads from the features to 128 dimensions; "
                 "choose `model.image.stein_resnet50.output: features` and `model.embedding_dim: 128`."
             )
+    if train["devices"] != "auto" and train["batch_size"] % (n := train["devices"] * train["nodes"]):
+        lines.append(
+            f"`train.batch_size` is {train['batch_size']}, which {n} processes cannot share evenly "
+            "(`train.devices` times `train.nodes`); make it a multiple."
+        )
     angle = train["image_rotation_deg"]
     if angle and not train["image_augmentations"]:
         lines.append("`train.image_rotation_deg` is set, but `train.image_augmentations` is false; set it.")

@@ -1,7 +1,7 @@
 """The training task: views of the galaxies in, loss out, and how the weights follow it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import lightning
 import torch
@@ -13,6 +13,8 @@ from galaxypair.frozen import frozen_modalities
 from galaxypair.views import augment
 
 logger = logging.getLogger(__name__)
+
+RANK_STRIDE = 0x9E3779B9  # between the seeds of processes; CPU generators look at 32 bits of a seed
 
 OPTIMISERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 Features = dict[str, Tensor]  # modality to (n_galaxies, n_views, n_features)
@@ -29,6 +31,10 @@ class ContrastiveTask(lightning.LightningModule):
     features : mapping of {"train", "val"} to Features, optional
         Of frozen encoders, in the order of the split's dataset, see `features.read`. A frozen encoder
         without them runs in every step.
+    rank : int, default=0
+        Of this process: each draws its own augmentations.
+    shares : mapping of {"train", "val"} to sequence of int, optional
+        Galaxies of a joint batch that each process takes, if there are several.
 
     Notes
     -----
@@ -41,8 +47,13 @@ class ContrastiveTask(lightning.LightningModule):
         settings: dict,
         steps_per_epoch: int,
         features: Mapping[str, Features] | None = None,
+        *,
+        rank: int = 0,
+        shares: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
+        self._rank, self._shares = rank, shares or {}
+        self._sum, self._steps = torch.zeros((), dtype=torch.float64), 0  # of the epoch's losses
         self.settings = settings
         self.crop_px = model_settings["image"]["crop_px"]
         self.total_steps = settings["epochs"] * steps_per_epoch
@@ -73,24 +84,35 @@ class ContrastiveTask(lightning.LightningModule):
         else:
             logger.info("%.1f GB of features do not fit into the GPU: they stay in memory", needed / 1e9)
 
+    def on_train_epoch_start(self) -> None:
+        """Start the mean loss of the epoch, unless the epoch is resumed."""
+        self._sum, self._steps = torch.zeros((), dtype=torch.float64, device=self.device), 0
+
+    @property
+    def epoch_loss(self) -> float:
+        """Mean train loss of the epoch so far; the same in every process."""
+        return float(self._sum) / max(self._steps, 1)
+
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Take a view of each galaxy by its own draw, embed and compare."""
         # tied to the step, so that a resumed training equals an undisturbed one; the global
         # generator serves dropout
-        step_seed = self.settings["seed"] * 1_000_003 + self.global_step
+        step_seed = self.settings["seed"] * 1_000_003 + self.global_step + self._rank * RANK_STRIDE
         torch.manual_seed(step_seed)
         generator = torch.Generator().manual_seed(step_seed)
         loss = self._loss("train", batch, generator)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["row"]))
+        self._sum, self._steps = self._sum + loss.detach(), self._steps + 1
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Measure the loss without augmentations."""
         loss = self._loss("val", batch, None)
-        self.log("val_loss", loss, on_epoch=True, batch_size=len(batch["row"]))
+        self.log("val_loss", loss, on_epoch=True, batch_size=len(batch["row"]), sync_dist=True)
 
     def _loss(self, split: str, batch: dict[str, Tensor], generator: torch.Generator | None) -> Tensor:
-        return self.loss(*(self._embed(m, split, batch, generator) for m in tables.MODALITIES))
+        embedded = (self._embed(m, split, batch, generator) for m in tables.MODALITIES)
+        sizes = self._shares.get(split, [len(batch["row"])])
+        return self.loss(*(losses.gather(rows, sizes) for rows in embedded))
 
     def _embed(
         self, modality: str, split: str, batch: dict[str, Tensor], generator: torch.Generator | None
@@ -128,17 +150,22 @@ class ContrastiveTask(lightning.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_end(self) -> None:
-        """Let a plateau schedule see the mean loss of the epoch."""
+        """Log the mean loss of the epoch, and let a plateau schedule see it."""
+        self.log("train_loss", self.epoch_loss, sync_dist=True)
         if self.settings["schedule"] == "plateau":
-            self.lr_schedulers().step(self.trainer.callback_metrics["train_loss"])
+            self.lr_schedulers().step(self.epoch_loss)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Leave the frozen encoders out."""
+        """Leave the frozen encoders out; keep the losses of an epoch that is not done."""
+        checkpoint["epoch_loss"] = {"sum": float(self._sum), "steps": self._steps}
         for name in self._frozen_state():
             del checkpoint["state_dict"][name]
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Fill in the frozen encoders, which are loaded already."""
+        kept = checkpoint["epoch_loss"]
+        self._sum = torch.tensor(kept["sum"], dtype=torch.float64, device=self.device)
+        self._steps = kept["steps"]
         checkpoint["state_dict"].update(self._frozen_state())
 
     def _frozen_state(self) -> dict[str, Tensor]:

@@ -104,6 +104,64 @@ class EpochSampler(Sampler[int]):
         return iter(rng.permutation(self._n).tolist())
 
 
+def shares(n: int, processes: int) -> list[int]:
+    """Tell how many galaxies of a joint batch each process takes.
+
+    Parameters
+    ----------
+    n : int
+        Galaxies of the joint batch.
+    processes : int
+
+    Returns
+    -------
+    list of int
+        They differ by one at most.
+    """
+    return [n * (rank + 1) // processes - n * rank // processes for rank in range(processes)]
+
+
+class Share(Sampler[int]):
+    """A process's rows of each joint batch: the order of the galaxies is that of one process.
+
+    Parameters
+    ----------
+    order : Sampler or list of int
+        Of all galaxies; those that fill no joint batch are left out.
+    batch_size : int
+        Of the joint batch.
+    rank, processes : int
+    """
+
+    def __init__(
+        self, order: Sampler[int] | list[int], batch_size: int, rank: int = 0, processes: int = 1
+    ) -> None:
+        self._order, self.batch_size = order, batch_size
+        sizes = shares(batch_size, processes)
+        self.rows_per_batch = sizes[rank]
+        self._first = sum(sizes[:rank])
+        self._epoch, self._done = 0, {}
+
+    def skip(self, epoch: int, batches: int) -> None:
+        """Leave out the first batches of an epoch, which a resumed training has done."""
+        self._done = {epoch: batches}
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the permutation; Lightning calls this before each epoch."""
+        self._epoch = epoch
+        if isinstance(self._order, EpochSampler):
+            self._order.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self._order) // self.batch_size * self.rows_per_batch
+
+    def __iter__(self) -> Iterator[int]:
+        order = list(self._order)
+        for batch in range(self._done.get(self._epoch, 0), len(order) // self.batch_size):
+            first = batch * self.batch_size + self._first
+            yield from order[first : first + self.rows_per_batch]
+
+
 def fixed_order(n: int, seed: int) -> list[int]:
     """Shuffle once for all epochs, so that validation losses compare.
 
@@ -125,17 +183,14 @@ def fixed_order(n: int, seed: int) -> list[int]:
     return list(EpochSampler(n, seed))
 
 
-def loader(
-    dataset: ShardDataset, batch_size: int, *, order: Sampler[int] | list[int], workers: int
-) -> DataLoader:
+def loader(dataset: ShardDataset, rows: Share, *, workers: int) -> DataLoader:
     """Batch a dataset; an incomplete last batch is left out, since its loss would mean another thing.
 
     Parameters
     ----------
     dataset : ShardDataset
-    batch_size : int
-    order : Sampler or list of int
-        Positions in the dataset.
+    rows : Share
+        Of this process: places in the dataset.
     workers : int
         Reading processes; 0 reads in the training process.
 
@@ -146,9 +201,8 @@ def loader(
     """
     return DataLoader(
         dataset,
-        batch_size,
-        sampler=order,
-        drop_last=True,
+        rows.rows_per_batch,
+        sampler=rows,
         num_workers=workers,
         persistent_workers=workers > 0,
         collate_fn=_as_it_is,

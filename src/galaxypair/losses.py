@@ -1,13 +1,45 @@
 """Contrastive losses on paired embeddings."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.distributed._functional_collectives import all_gather_single
 
 MAX_SCALE = 100.0  # of learned scales, as in CLIP: beyond it single pairs decide the loss
 FIRST_BIAS = -10.0  # of the sigmoid loss, as published: nearly all pairs of a batch are no pairs
+
+
+def gather(rows: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Join what the processes of a training hold of a batch, with gradients.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (m, d)
+        This process's share of the joint batch.
+    sizes : sequence of int
+        Rows of each process, in the order of their ranks.
+
+    Returns
+    -------
+    Tensor of shape (sum of sizes, d)
+        The same in every process; of a training in one process, `rows`.
+
+    Notes
+    -----
+    Every process computes the loss of the whole joint batch, and the gradient of its rows is the sum over
+    these equal losses: as many times too large as there are processes. The mean over the processes that
+    DistributedDataParallel takes of the weights' gradients puts this right. What the loss itself learns
+    has the full gradient in each process, and that mean leaves it as it is.
+    """
+    if not distributed.is_initialized():
+        return rows
+    longest = max(sizes)
+    padded = F.pad(rows, (0, 0, 0, longest - len(rows)))  # a collective takes equal shapes
+    parts = all_gather_single(padded, 0, distributed.group.WORLD).split(longest)
+    return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
 
 def info_nce(image: Tensor, spectrum: Tensor, logit_scale: float | Tensor) -> Tensor:

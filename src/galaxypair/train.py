@@ -13,17 +13,21 @@ from pathlib import Path
 import lightning
 import pandas as pd
 import torch
+from lightning.fabric.plugins import ClusterEnvironment
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from galaxypair import __version__, checkpoints, features, loaders, model, tables
-from galaxypair.callbacks import AtomicCheckpoints, History
+from galaxypair import __version__, checkpoints, distributed, features, loaders, model, tables
+from galaxypair.callbacks import AtomicCheckpoints, History, MidEpochCheckpoints
 from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.frozen import frozen_modalities
 
 logger = logging.getLogger(__name__)
+
+
+HOW = ("accelerator", "devices", "nodes", "checkpoint_minutes")  # settings of how, not of what is trained
 
 
 def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list[Path]) -> str:
@@ -42,7 +46,7 @@ def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list
     str
         A changed setting, dataset or module never resumes another one's checkpoint.
     """
-    shaping = {k: v for k, v in settings.items() if k != "accelerator"}
+    shaping = {k: v for k, v in settings.items() if k not in HOW}
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps([model_settings, shaping, fingerprint], sort_keys=True).encode())
     for path in code:
@@ -52,12 +56,14 @@ def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list
 
 
 @contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path, name: str = "lock") -> Iterator[None]:
     """Hold the training folder against a second process (an orphan of a killed run, say).
 
     Parameters
     ----------
     folder : Path
+    name : str, default="lock"
+        Of the file in it that is locked.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def only_writer(folder: Path) -> Iterator[None]:
         If another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / name).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as err:
@@ -116,67 +122,167 @@ def fit(
     DataError
         If the val split is too small, or a checkpoint cannot be read.
     """
-    accelerator = choose_accelerator(settings["accelerator"])
-    torch.set_num_threads(threads)
+    processes = distributed.choose_processes(settings, choose_accelerator(settings["accelerator"]))
+    arguments = {"threads": threads, "weights": weights or {}, "cached": cached or {}}
+    if processes.total == 1:
+        run(manifest, folder, model_settings, settings, processes=processes, **arguments)
+    else:
+        shaping = {"manifest": manifest, "model_settings": model_settings, "settings": settings}
+        request = {**shaping, "processes": vars(processes), **arguments}
+        distributed.launch(processes, folder, request, threads)
+    return _best(folder, model_settings, settings, weights or {})
+
+
+def run(
+    manifest: dict,
+    folder: Path,
+    model_settings: dict,
+    settings: dict,
+    *,
+    processes: distributed.Processes,
+    threads: int,
+    weights: Mapping[str, Path],
+    cached: Mapping[str, Path],
+    environment: ClusterEnvironment | None = None,
+) -> None:
+    """Train in this process, alone or as one of several that run this function.
+
+    Parameters
+    ----------
+    manifest, folder, model_settings, settings, threads, weights, cached
+        See `fit`.
+    processes : distributed.Processes
+    environment : ClusterEnvironment, optional
+        Of several processes: who started them.
+
+    Raises
+    ------
+    ConfigError, DataError
+        See `fit`.
+    KeyboardInterrupt
+        If the process is asked to end.
+    """
+    environment = environment or distributed.alone()
+    rank = environment.global_rank()
+    torch.set_num_threads(max(threads // processes.per_node, 1))
     lightning.seed_everything(settings["seed"], verbose=False)
-    stored = {split: features.read(path, manifest, split) for split, path in (cached or {}).items()}
+    stored = {split: features.read(path, manifest, split) for split, path in cached.items()}
     columns = [m for m in tables.MODALITIES if m not in stored.get("train", {})]
     train_loader, val_loader = _make_loaders(
         manifest,
         settings,
         [*columns, "z"] if columns else [],
-        workers=min(threads, 4) if accelerator == "gpu" and columns else 0,
+        workers=min(threads // processes.per_node, 4) if processes.accelerator == "gpu" and columns else 0,
+        rank=rank,
+        processes=processes.total,
     )
-    task = ContrastiveTask(model_settings, settings, len(train_loader), stored)
-    checkpoints.load_published(task.model, model_settings, weights or {})
-    history = History(settings["loss"], train_loader.batch_size, val_loader.batch_size)
-    saved = ModelCheckpoint(folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False)
-    trainer = lightning.Trainer(
-        accelerator=accelerator,
-        devices=1,
+    last = _resume_point(folder, train_loader)
+    joint = {"train": train_loader.sampler.batch_size, "val": val_loader.sampler.batch_size}
+    task = ContrastiveTask(
+        model_settings,
+        settings,
+        len(train_loader),
+        stored,
+        rank=rank,
+        shares={split: loaders.shares(n, processes.total) for split, n in joint.items()},
+    )
+    checkpoints.load_published(task.model, model_settings, weights)
+    trainer = _trainer(folder, settings, processes, environment, joint)
+    try:
+        trainer.fit(task, train_loader, val_loader, ckpt_path=last, weights_only=True)
+    except SystemExit:  # which Lightning makes of it
+        raise KeyboardInterrupt from None
+
+
+def _trainer(
+    folder: Path,
+    settings: dict,
+    processes: distributed.Processes,
+    environment: ClusterEnvironment,
+    joint: dict[str, int],
+) -> lightning.Trainer:
+    for expected in (
+        r"Found \d+ module\(s\) in eval mode",  # the frozen encoders
+        r"Checkpoint directory .* exists and is not empty",  # it holds the lock
+        r"You're resuming from a checkpoint that ended before",  # the loader leaves out what is done
+    ):
+        warnings.filterwarnings("ignore", message=expected)
+    # the last one after the best one, whose state it holds
+    saved = [
+        ModelCheckpoint(
+            folder, name, monitor=monitor, save_on_train_epoch_end=True, enable_version_counter=False
+        )
+        for name, monitor in (("best", "val_loss"), ("last", None))
+    ]
+    return lightning.Trainer(
+        accelerator=processes.accelerator,
+        devices=processes.per_node,
+        num_nodes=processes.nodes,
+        strategy="ddp" if processes.total > 1 else "auto",
+        sync_batchnorm=processes.accelerator == "gpu" and processes.total > 1,
+        use_distributed_sampler=False,
         precision=settings["precision"],
         max_epochs=settings["epochs"],
-        callbacks=[history, saved],
-        plugins=[AtomicCheckpoints()],
+        callbacks=[
+            History(settings["loss"], *joint.values()),
+            MidEpochCheckpoints(folder / "last.ckpt", settings["checkpoint_minutes"]),
+            *saved,
+        ],
+        plugins=[AtomicCheckpoints(), environment],
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
         log_every_n_steps=1,
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    # frozen encoders are meant to be in it
-    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
-    trainer.fit(task, train_loader, val_loader, ckpt_path=_resume_point(folder), weights_only=True)
-    best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
+
+
+def _best(
+    folder: Path, model_settings: dict, settings: dict, weights: Mapping[str, Path]
+) -> tuple[model.PairModel, pd.DataFrame]:
+    """Read the best epoch and the history of a training that is done."""
+    task = ContrastiveTask(model_settings, settings, 1)
+    checkpoints.load_published(task.model, model_settings, weights)
+    best, last = (
+        torch.load(folder / f"{name}.ckpt", map_location="cpu", weights_only=True)
+        for name in ("best", "last")
+    )
     task.on_load_checkpoint(best)
     task.load_state_dict(best["state_dict"])
-    return task.model.eval(), pd.DataFrame(history.rows, columns=list(tables.HISTORY_COLUMNS))
+    rows = last["callbacks"][History.__name__]["rows"]
+    return task.model.eval(), pd.DataFrame(rows, columns=list(tables.HISTORY_COLUMNS))
 
 
 def _make_loaders(
-    manifest: dict, settings: dict, columns: list[str], *, workers: int
+    manifest: dict, settings: dict, columns: list[str], *, workers: int, rank: int, processes: int
 ) -> tuple[DataLoader, DataLoader]:
     train, val = (loaders.ShardDataset(manifest, split, columns) for split in ("train", "val"))
     batch_size, seed = settings["batch_size"], settings["seed"]
-    _check_sizes(len(train), len(val), batch_size)
+    _check_sizes(len(train), len(val), batch_size, processes)
     order, val_order = loaders.EpochSampler(len(train), seed), loaders.fixed_order(len(val), seed)
     return (
-        loaders.loader(train, batch_size, order=order, workers=workers),
-        loaders.loader(val, min(batch_size, len(val)), order=val_order, workers=workers),
+        loaders.loader(train, loaders.Share(order, batch_size, rank, processes), workers=workers),
+        loaders.loader(
+            val, loaders.Share(val_order, min(batch_size, len(val)), rank, processes), workers=workers
+        ),
     )
 
 
-def _resume_point(folder: Path) -> Path | None:
+def _resume_point(folder: Path, loader: DataLoader) -> Path | None:
+    """Find the checkpoint to go on from, and let the loader leave out what is done of its epoch."""
     last = folder / "last.ckpt"
     if not last.exists():
         return None
     try:
-        torch.load(last, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as err:
+        kept = torch.load(last, map_location="cpu", weights_only=True)
+        done = kept["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["ready"]
+    except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as err:
         raise DataError(
             f"`{last}`: cannot be read as a checkpoint ({type(err).__name__}). It is damaged: remove the "
             f"folder to train from the start (`rm -r {folder}`), then run the same command again."
         ) from err
+    if done < len(loader):  # else the epoch is complete
+        loader.sampler.skip(kept["epoch"], done)
     logger.info("resuming from `%s`", last)
     return last
 
@@ -210,16 +316,16 @@ def choose_accelerator(wanted: str) -> str:
     return found if wanted == "auto" else wanted
 
 
-def _check_sizes(n_train: int, n_val: int, batch_size: int) -> None:
+def _check_sizes(n_train: int, n_val: int, batch_size: int, processes: int) -> None:
     if n_train < batch_size:
         raise ConfigError(
             f"The train split has {n_train} galaxies with both modalities, fewer than one batch of "
             f"{batch_size}. Lower `train.batch_size` or take more galaxies."
         )
-    if n_val < 2:
+    if n_val < max(2, processes):
         raise DataError(
             f"The val split has {n_val} galaxies with both modalities, so no epoch can be chosen (needed: "
-            "two, better a hundred). Raise `split.val_fraction` or take more galaxies."
+            "two, one for each process, better a hundred). Raise `split.val_fraction` or take more galaxies."
         )
 
 

@@ -9,6 +9,7 @@ PACKAGE = SRC / "galaxypair"
 # how results are read, written, checked and shown on the way, not what they are
 PLUMBING = {
     "tables",
+    "distributed",
     "errors",
     "runtime",
     "fetch/address",

@@ -101,6 +101,18 @@ def model_mb(wildcards):
     return 4000 if used & large else 0
 
 
+def train_processes():
+    """Processes of a training on each machine; auto counts as one, since the GPUs are not known here."""
+    devices = config["train"]["devices"]
+    return 1 if devices == "auto" else devices
+
+
+def train_gpus():
+    """GPUs that a training asks for, on all machines together."""
+    entry = config["train"]
+    return entry["nodes"] * train_processes() if entry["accelerator"] == "gpu" else 0
+
+
 def fetched_survey():
     """Files of the survey that come as they are published; a source makes the others itself."""
     files = ["joint.h5", "provabgs.hdf5"]

@@ -42,10 +42,9 @@ if trains():
             "../../envs/train.yaml"
         threads: 16
         resources:
-            mem_mb=lambda wildcards, input: 4000
-            + model_mb(wildcards)
-            + features_mb(input),
-            gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
+            mem_mb=lambda wildcards, input: train_processes()
+            * (4000 + model_mb(wildcards) + features_mb(input)),
+            gpu=train_gpus(),
         params:
             # outside the declared outputs, so that an interrupted training is not lost
             state="results/{run}/{trial}training",
