@@ -196,7 +196,7 @@ def test_validation_batches_mix_the_groups_and_are_the_same_in_each_epoch(manife
     val = loaders.ShardDataset(manifest, "val")
     order = loaders.fixed_order(len(val), seed=1)
     assert sorted(order) == list(range(len(val)))
-    batches = loaders.loader(val, 4, order=order, workers=0)
+    batches = loaders.loader(val, 4, order=order)
     first, again = (torch.cat([batch["spectrum"] for batch in batches]) for _ in range(2))
     assert torch.equal(first, again)
     in_file_order = val.__getitems__([0, 1, 2, 3])["spectrum"]

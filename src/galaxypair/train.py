@@ -125,7 +125,7 @@ def fit(
         manifest,
         settings,
         [*columns, "z"] if columns else [],
-        workers=min(threads, 4) if accelerator == "gpu" and columns else 0,
+        pin_memory=accelerator == "gpu",
     )
     task = ContrastiveTask(model_settings, settings, len(train_loader), stored)
     checkpoints.load_published(task.model, model_settings, weights or {})
@@ -154,15 +154,15 @@ def fit(
 
 
 def _make_loaders(
-    manifest: dict, settings: dict, columns: list[str], *, workers: int
+    manifest: dict, settings: dict, columns: list[str], *, pin_memory: bool
 ) -> tuple[DataLoader, DataLoader]:
     train, val = (loaders.ShardDataset(manifest, split, columns) for split in ("train", "val"))
     batch_size, seed = settings["batch_size"], settings["seed"]
     _check_sizes(len(train), len(val), batch_size)
     order, val_order = loaders.EpochSampler(len(train), seed), loaders.fixed_order(len(val), seed)
     return (
-        loaders.loader(train, batch_size, order=order, workers=workers),
-        loaders.loader(val, min(batch_size, len(val)), order=val_order, workers=workers),
+        loaders.loader(train, batch_size, order=order, pin_memory=pin_memory),
+        loaders.loader(val, min(batch_size, len(val)), order=val_order, pin_memory=pin_memory),
     )
 
 
