@@ -141,7 +141,9 @@ class PrefetchingLoader(DataLoader):
     waited_s: float = 0.0
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        batches = io.prefetch(super().__iter__())
+        # a thread starts on the first GPU, whichever is this process's
+        gpu = torch.cuda.current_device() if self.pin_memory and torch.cuda.is_available() else None
+        batches = io.prefetch(self._read(gpu))
         while True:
             start = time.perf_counter()
             batch = next(batches, None)
@@ -149,6 +151,11 @@ class PrefetchingLoader(DataLoader):
             if batch is None:
                 return
             yield batch
+
+    def _read(self, gpu: int | None) -> Iterator[dict[str, Tensor]]:
+        if gpu is not None:
+            torch.cuda.set_device(gpu)
+        yield from super().__iter__()
 
 
 def loader(

@@ -14,14 +14,14 @@ import lightning
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from galaxypair import __version__, checkpoints, features, loaders, model, tables
-from galaxypair.callbacks import AtomicCheckpoints, History
+from galaxypair import __version__, checkpoints, experiment_logs, features, loaders, model, tables
+from galaxypair.callbacks import AtomicCheckpoints, History, Patience
 from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.frozen import frozen_modalities
+from galaxypair.throughput import Throughput
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list
     str
         A changed setting, dataset or module never resumes another one's checkpoint.
     """
-    shaping = {k: v for k, v in settings.items() if k != "accelerator"}
+    shaping = {k: v for k, v in settings.items() if k not in ("accelerator", "wandb_project")}
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps([model_settings, shaping, fingerprint], sort_keys=True).encode())
     for path in code:
@@ -130,20 +130,27 @@ def fit(
     task = ContrastiveTask(model_settings, settings, len(train_loader), stored)
     checkpoints.load_published(task.model, model_settings, weights or {})
     history = History(settings["loss"], train_loader.batch_size, val_loader.batch_size)
+    if settings["compile"]:
+        task.compile_parts()
+    patience = settings["early_stop_epochs"]
+    stopping = [Patience(patience)] if patience else []
     saved = ModelCheckpoint(folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False)
     trainer = lightning.Trainer(
         accelerator=accelerator,
         devices=1,
         precision=settings["precision"],
         max_epochs=settings["epochs"],
-        callbacks=[history, saved],
+        callbacks=[history, Throughput(), *stopping, saved],
+        gradient_clip_val=settings["gradient_clip"],
         plugins=[AtomicCheckpoints()],
-        logger=TensorBoardLogger(folder, name="tensorboard", version=""),
+        logger=experiment_logs.make(folder, settings["wandb_project"]),
         log_every_n_steps=1,
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    # a thread reads ahead
+    warnings.filterwarnings("ignore", message=r"The '\w+' does not have many workers")
     # frozen encoders are meant to be in it
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     trainer.fit(task, train_loader, val_loader, ckpt_path=_resume_point(folder), weights_only=True)
