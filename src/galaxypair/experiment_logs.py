@@ -39,8 +39,8 @@ def _wandb(folder: Path, project: str) -> WandbLogger:
         wandb = importlib.import_module("wandb")
     except ImportError as err:
         raise ConfigError(
-            f"`train.wandb_project` is {project}, but the package wandb cannot be imported ({err}). Install it "
-            "(`pip install wandb`), or set the key to null: TensorBoard shows the same curves."
+            f"`train.wandb_project` is {project}, but the package wandb cannot be imported ({err}). Install "
+            "it (`pip install wandb`), or set the key to null: TensorBoard shows the same curves."
         ) from err
 
     def start(*, offline: bool) -> WandbLogger:

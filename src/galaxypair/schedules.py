@@ -4,6 +4,8 @@ import math
 
 from torch.optim import Optimizer, lr_scheduler
 
+from galaxypair.errors import ConfigError
+
 
 def cosine(step: int, warmup_steps: int, cosine_steps: int, final: float) -> float:
     """Share of the highest learning rate: up in a straight line, down in half a cosine, then level.
@@ -50,6 +52,11 @@ def build(optimiser: Optimizer, settings: dict, total_steps: int) -> dict:
     -------
     dict
         What Lightning wants to know of it.
+
+    Raises
+    ------
+    ConfigError
+        If the warm-up takes the whole training.
     """
     rate, epochs = settings["learning_rate"], settings["epochs"]
     if settings["schedule"] == "plateau":
@@ -61,5 +68,10 @@ def build(optimiser: Optimizer, settings: dict, total_steps: int) -> dict:
     else:
         end = settings["cosine_steps"] or total_steps
         warmup, final = settings["warmup_steps"], settings["final_learning_rate"] / rate
+        if warmup >= end:
+            raise ConfigError(
+                f"`train.warmup_steps` is {warmup:,}, but the rate is at its end after {end:,} batches. Lower it, "
+                "or raise `train.epochs` (or `train.cosine_steps`, if it is set)."
+            )
         schedule = lr_scheduler.LambdaLR(optimiser, lambda step: cosine(step, warmup, end, final))
     return {"scheduler": schedule, "interval": "step"}

@@ -57,8 +57,9 @@ class Throughput(Callback):
             "peak_gpu_memory_gb": torch.cuda.max_memory_allocated() / 1e9 if on_gpu else float("nan"),
         }
         self.rows.append(row)
+        hidden = {"epoch"} if on_gpu else {"epoch", "peak_gpu_memory_gb"}
+        measured = {f"throughput/{name}": value for name, value in row.items() if name not in hidden}
         for target in trainer.loggers:
-            measured = {f"throughput/{k}": v for k, v in row.items() if k != "epoch" and v == v}
             target.log_metrics(measured, step=trainer.global_step)
         gpu = f", {row['peak_gpu_memory_gb']:.1f} GB on the GPU" if on_gpu else ""
         logger.info(

@@ -1,5 +1,6 @@
 """Rows of HDF5 files, read past the library where their place in the file is known."""
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -120,7 +121,7 @@ def _runs(rows: np.ndarray) -> Iterator[tuple[int, int]]:
     """First position and end of each run of neighbouring rows."""
     bounds = np.flatnonzero(np.diff(rows) != 1) + 1
     ends = [0, *bounds.tolist(), len(rows)]
-    return zip(ends[:-1], ends[1:], strict=True)
+    return itertools.pairwise(ends)
 
 
 def read_rows(file: RowFile, columns: Sequence[str], rows: np.ndarray) -> dict[str, np.ndarray]:
