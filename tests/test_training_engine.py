@@ -69,7 +69,8 @@ def test_gradients_are_clipped(manifest, tmp_path):
         max((p - q).abs().max() for p, q in zip(m.parameters(), start.parameters(), strict=True))
         for m in (made, free)
     ]
-    assert moved[0] < 1e-9 < 1e-5 < moved[1]
+    assert moved[0] < 1e-9
+    assert moved[1] > 1e-5
 
 
 def killed(folder, manifest, settings, epoch):
@@ -150,7 +151,7 @@ def test_patience_is_over_when_it_was_over_before_the_resume():
 
 def test_compiling_leaves_the_names_of_the_weights(monkeypatch):
     compiled = []
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(self))
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: compiled.append(self))
     task = ContrastiveTask(SETTINGS, TRAIN, 1)
     task.compile_parts()
     assert compiled == [*task.model.encoders.values(), *task.model.heads.values()]
@@ -159,12 +160,15 @@ def test_compiling_leaves_the_names_of_the_weights(monkeypatch):
 
 def test_wandb_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ConfigError, match=r"`train.wandb_project` is galaxies, .* pip install wandb"):
+    with pytest.raises(ConfigError, match=r"`train.wandb_project` is galaxies, .*pip install wandb"):
         experiment_logs.make(tmp_path, "galaxies")
 
 
-@pytest.mark.parametrize(("key", "reachable", "offline"), [("k", True, [False]), ("k", False, [False, True]), (None, True, [True])])  # fmt: skip
-def test_wandb_stays_offline_without_key_or_network(tmp_path, monkeypatch, caplog, key, reachable, offline):
+@pytest.mark.parametrize(
+    ("key", "reachable", "offline"),
+    [("k", True, [False]), ("k", False, [False, True]), (None, True, [True])],
+)
+def test_wandb_stays_offline_without_key_or_network(tmp_path, monkeypatch, key, reachable, offline):
     class Unreachable(Exception):
         pass
 
@@ -189,7 +193,6 @@ def test_wandb_stays_offline_without_key_or_network(tmp_path, monkeypatch, caplo
     made = experiment_logs.make(tmp_path, "galaxies")
     assert started == offline
     assert made[-1].offline == offline[-1]
-    assert ("stay in" in caplog.text) == offline[-1]
 
 
 def test_project_of_wandb_does_not_start_a_training_anew():

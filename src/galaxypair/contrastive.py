@@ -56,7 +56,7 @@ class ContrastiveTask(lightning.LightningModule):
     def compile_parts(self) -> None:
         """Let PyTorch compile encoders and heads where they are: names of weights stay as they are."""
         for part in [*self.model.encoders.values(), *self.model.heads.values()]:
-            part.compile()
+            part.compile(dynamic=False)  # batches are of one size; images and spectra share `forward`
 
     def on_fit_start(self) -> None:
         """Bring the features to where the heads are, if there is room for them."""
