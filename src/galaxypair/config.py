@@ -264,8 +264,8 @@ def _schedule_contradictions(train: dict) -> list[str]:
     of_cosine = [key for key in ("warmup_steps", "cosine_steps", "final_learning_rate") if train[key]]
     if of_cosine and train["schedule"] != "cosine":
         return [
-            f"`train.{of_cosine[0]}` is set, but `train.schedule` is {train['schedule']}, which does not look "
-            "at it; set schedule: cosine."
+            f"`train.{of_cosine[0]}` is set, but `train.schedule` is {train['schedule']}, which does not "
+            "look at it; set schedule: cosine."
         ]
     lines = []
     if final > rate:

@@ -70,8 +70,8 @@ def build(optimiser: Optimizer, settings: dict, total_steps: int) -> dict:
         warmup, final = settings["warmup_steps"], settings["final_learning_rate"] / rate
         if warmup >= end:
             raise ConfigError(
-                f"`train.warmup_steps` is {warmup:,}, but the rate is at its end after {end:,} batches. Lower "
-                "it, or raise `train.epochs` (or `train.cosine_steps`, if it is set)."
+                f"`train.warmup_steps` is {warmup:,}, but the rate is at its end after {end:,} batches. "
+                "Lower it, or raise `train.epochs` (or `train.cosine_steps`, if it is set)."
             )
         schedule = lr_scheduler.LambdaLR(optimiser, lambda step: cosine(step, warmup, end, final))
     return {"scheduler": schedule, "interval": "step"}
