@@ -261,6 +261,15 @@ def test_transformers_can_be_trained_on(settings):
             trained({"image_rotation_deg": 5, "image_augmentations": False}),
             r"`train.image_rotation_deg` is set, but `train.image_augmentations` is false",
         ),
+        (trained({"warmup_steps": 5}), r"`train.warmup_steps` is set, but .* set schedule: cosine"),
+        (
+            trained({"schedule": "cosine", "final_learning_rate": 1.0}),
+            r"`train.final_learning_rate` of 1.0 is above `train.learning_rate`",
+        ),
+        (
+            trained({"schedule": "cosine", "warmup_steps": 5, "cosine_steps": 5}),
+            r"`train.cosine_steps` of 5 includes the `train.warmup_steps` of 5",
+        ),
     ],
 )
 def test_sections_of_a_training_that_contradict_each_other_are_refused(settings, message):

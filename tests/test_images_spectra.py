@@ -29,6 +29,16 @@ def test_image_augmentations_only_move_pixels():
         np.testing.assert_array_equal(np.sort(before.flatten()), np.sort(after.flatten()))
 
 
+def test_image_augmentations_are_the_eight_symmetries_of_the_square():
+    one = torch.rand(1, 3, 7, 7)
+    out = images.augment(one.expand(200, -1, -1, -1), 7, generator())
+    turned = [one.rot90(k, (2, 3)) for k in range(4)]
+    expected = torch.cat(turned + [x.flip(3) for x in turned])
+    which = (out[:, None] == expected).flatten(2).all(2)
+    assert (which.sum(1) == 1).all()
+    assert which.any(0).all()
+
+
 def test_image_augmentations_shift_by_at_most_four_pixels_to_every_side():
     x = torch.zeros(300, 3, 112, 112)
     x[..., 55:57, 55:57] = 1  # in the middle, whatever the symmetry

@@ -23,8 +23,13 @@ TRAIN = {
     "learning_rate": 1e-3,
     "optimizer": "adamw",
     "weight_decay": 0.01,
+    "gradient_clip": None,
     "schedule": "one_cycle",
+    "warmup_steps": 0,
+    "cosine_steps": None,
+    "final_learning_rate": 0,
     "plateau": {"factor": 0.5, "patience": 0},
+    "early_stop_epochs": None,
     "loss": "info_nce",
     "learnable_scale": False,
     "accelerator": "cpu",
@@ -32,11 +37,13 @@ TRAIN = {
     "nodes": 1,
     "checkpoint_minutes": None,
     "precision": "32-true",
+    "compile": False,
     "image_augmentations": True,
     "image_rotation_deg": 0,
     "spectrum_augmentations": True,
     "views": 1,
     "feature_dtype": "float32",
+    "wandb_project": None,
 }
 
 
@@ -254,7 +261,7 @@ def test_validation_batches_mix_the_groups_and_are_the_same_in_each_epoch(manife
     val = loaders.ShardDataset(manifest, "val")
     order = loaders.fixed_order(len(val), seed=1)
     assert sorted(order) == list(range(len(val)))
-    batches = loaders.loader(val, loaders.Share(order, 4), workers=0)
+    batches = loaders.loader(val, loaders.Share(order, 4))
     first, again = (torch.cat([batch["spectrum"] for batch in batches]) for _ in range(2))
     assert torch.equal(first, again)
     in_file_order = val.__getitems__([0, 1, 2, 3])["spectrum"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from galaxypair import io, losses
@@ -140,3 +140,24 @@ class History(Callback):
     def load_state_dict(self, state_dict: dict) -> None:
         """Take the rows back."""
         self.rows = list(state_dict["rows"])
+
+
+class Patience(EarlyStopping):
+    """Stop when the validation loss has not fallen for some epochs; stay stopped when that is resumed.
+
+    Parameters
+    ----------
+    epochs : int
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__("val_loss", patience=epochs)
+
+    def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
+        """Look at what the checkpoint says: it may be that of the last epoch."""
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
+
+    def on_train_end(self, trainer: lightning.Trainer, *_: object) -> None:
+        """Say why the training is shorter than asked for."""
+        if self.wait_count >= self.patience:
+            logger.info("stopped: no lower validation loss for %d epochs", self.wait_count)

@@ -245,6 +245,7 @@ def _training_contradictions(config: dict) -> list[str]:
                 "`model.image.head_init` is published: that head leads from the features to 128 dimensions; "
                 "choose `model.image.stein_resnet50.output: features` and `model.embedding_dim: 128`."
             )
+    lines += _schedule_contradictions(train)
     if train["devices"] != "auto" and train["batch_size"] % (n := train["devices"] * train["nodes"]):
         lines.append(
             f"`train.batch_size` is {train['batch_size']}, which {n} processes cannot share evenly "
@@ -259,6 +260,27 @@ def _training_contradictions(config: dict) -> list[str]:
         lines.append(
             f"`train.image_rotation_deg` of {angle} turns squares of {image['crop_px']} pixels out of the "
             f"shards' {shards}; set `preprocess.crop_px` to {needed} or more."
+        )
+    return lines
+
+
+def _schedule_contradictions(train: dict) -> list[str]:
+    rate, final = train["learning_rate"], train["final_learning_rate"]
+    of_cosine = [key for key in ("warmup_steps", "cosine_steps", "final_learning_rate") if train[key]]
+    if of_cosine and train["schedule"] != "cosine":
+        return [
+            f"`train.{of_cosine[0]}` is set, but `train.schedule` is {train['schedule']}, which does not "
+            "look at it; set schedule: cosine."
+        ]
+    lines = []
+    if final > rate:
+        lines.append(
+            f"`train.final_learning_rate` of {final} is above `train.learning_rate` of {rate}; lower it."
+        )
+    if train["cosine_steps"] and train["warmup_steps"] >= train["cosine_steps"]:
+        lines.append(
+            f"`train.cosine_steps` of {train['cosine_steps']} includes the `train.warmup_steps` of "
+            f"{train['warmup_steps']}; set more."
         )
     return lines
 

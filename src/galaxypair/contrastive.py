@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 import lightning
 import torch
 from torch import Tensor
-from torch.optim import lr_scheduler
 
-from galaxypair import losses, model, tables
+from galaxypair import losses, model, schedules, tables
 from galaxypair.frozen import frozen_modalities
 from galaxypair.views import augment
 
@@ -64,6 +63,11 @@ class ContrastiveTask(lightning.LightningModule):
             settings["loss"], model_settings["logit_scale"], settings["learnable_scale"]
         )
         self._features = {split: dict(found) for split, found in (features or {}).items()}
+
+    def compile_parts(self) -> None:
+        """Let PyTorch compile encoders and heads where they are: names of weights stay as they are."""
+        for part in [*self.model.encoders.values(), *self.model.heads.values()]:
+            part.compile(dynamic=False)  # batches are of one size; images and spectra share `forward`
 
     def on_fit_start(self) -> None:
         """Bring the features to where the heads are, if there is room for them."""
@@ -138,16 +142,10 @@ class ContrastiveTask(lightning.LightningModule):
         if learned := list(self.loss.parameters()):
             groups.append({"params": learned, "weight_decay": 0.0})
         optimiser = OPTIMISERS[self.settings["optimizer"]](groups, rate)
-        if self.settings["schedule"] == "plateau":
-            plateau = lr_scheduler.ReduceLROnPlateau(optimiser, **self.settings["plateau"])
-            # never by Lightning, which forgets the step of the epoch that it resumes after
-            by_itself = {"monitor": "train_loss", "frequency": self.settings["epochs"] + 1}
-            return {"optimizer": optimiser, "lr_scheduler": {"scheduler": plateau, **by_itself}}
-        if self.settings["schedule"] == "cosine":
-            schedule = lr_scheduler.CosineAnnealingLR(optimiser, self.total_steps)
-        else:
-            schedule = lr_scheduler.OneCycleLR(optimiser, rate, total_steps=self.total_steps)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": schedules.build(optimiser, self.settings, self.total_steps),
+        }
 
     def on_train_epoch_end(self) -> None:
         """Log the mean loss of the epoch, and let a plateau schedule see it."""

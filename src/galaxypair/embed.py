@@ -56,7 +56,8 @@ def embed_split(manifest: dict, model: PairModel, split: str, path: Path, batch_
     progress = Progress(manifest["splits"][split])
     columns = ["targetid", "z", *tables.MODALITIES, "has_image", "has_spectrum"]
     with io.atomic_path(path) as part, io.EmbeddingsWriter(part, split, model.embedding_dim) as writer:
-        for batch in io.iter_shards(manifest, columns, split=split, batch_rows=batch_size):
+        batches = io.iter_shards(manifest, columns, split=split, batch_rows=batch_size)
+        for batch in io.prefetch(batches):
             writer.write(batch["targetid"], embed_batch(model, batch))
             progress.update(len(batch["targetid"]))
     logger.info("%s galaxies of split %s embedded", f"{progress.done:,}", split)

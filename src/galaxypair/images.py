@@ -8,6 +8,18 @@ from galaxypair import tables
 from galaxypair.errors import ConfigError
 
 OFFSET, SOFTENING = 0.03, 20.0  # of the colours of the Legacy Surveys
+# of the square: where in the cut the row and the column come from, as (steps along the result's rows, along
+# its columns, and from the other end or not); turned by 0 to 270 degrees, then the same mirrored
+SYMMETRIES = torch.tensor([
+    [[1, 0, 0], [0, 1, 0]],
+    [[0, 1, 0], [-1, 0, 1]],
+    [[-1, 0, 1], [0, -1, 1]],
+    [[0, -1, 1], [1, 0, 0]],
+    [[1, 0, 0], [0, -1, 1]],
+    [[0, 1, 0], [1, 0, 0]],
+    [[-1, 0, 1], [0, 1, 0]],
+    [[0, -1, 1], [-1, 0, 1]],
+])  # fmt: skip
 
 
 def to_channels_first(images: Tensor) -> Tensor:
@@ -147,19 +159,22 @@ def augment(images: Tensor, crop_px: int, generator: torch.Generator) -> Tensor:
     Notes
     -----
     The reproduction draws one angle for a whole batch of 512; here every galaxy has its own. Only
-    the eight symmetries of the square are used: they need no interpolation.
+    the eight symmetries of the square are used: they need no interpolation. One gather for all
+    galaxies, on whichever device they are.
     """
-    n = len(images)
-    margin = (images.shape[-1] - crop_px) // 2
+    n, side = len(images), images.shape[-1]
+    margin = (side - crop_px) // 2
     reach = min(4, margin)
     shift = torch.randint(-reach, reach + 1, (n, 2), generator=generator) + margin
-    symmetry = torch.randint(8, (n,), generator=generator)
-    out = images.new_empty((n, 3, crop_px, crop_px))
-    for i, ((top, left), s) in enumerate(zip(shift.tolist(), symmetry.tolist(), strict=True)):
-        cut = images[i, :, top : top + crop_px, left : left + crop_px]
-        cut = cut.flip(2) if s >= 4 else cut
-        out[i] = cut.rot90(s % 4, (1, 2))
-    return out
+    symmetry = SYMMETRIES[torch.randint(len(SYMMETRIES), (n,), generator=generator)]
+    # the place of the result's pixel (row, column) in its image, counted along the rows
+    along_row, along_column, start = (symmetry * torch.tensor([[side], [1]])).sum(1).unbind(1)
+    start = start * (crop_px - 1) + shift[:, 0] * side + shift[:, 1] + torch.arange(n) * side**2
+    steps = torch.arange(crop_px, device=images.device)
+    first, down, right = (x.to(images.device).view(n, 1, 1) for x in (start, along_row, along_column))
+    places = (first + down * steps[:, None]) + right * steps  # (n, crop_px, crop_px)
+    pixels = images.permute(0, 2, 3, 1).reshape(-1, 3)
+    return to_channels_first(pixels.index_select(0, places.view(-1)).view(n, crop_px, crop_px, 3))
 
 
 def rotate(images: Tensor, crop_px: int, reach_deg: float, generator: torch.Generator) -> Tensor:

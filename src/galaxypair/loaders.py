@@ -1,9 +1,9 @@
 """Batches from shards: shuffled over the whole survey, read on demand."""
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ class ShardDataset(Dataset):
     def __init__(self, manifest: dict, split: str, columns: Sequence[str] = COLUMNS) -> None:
         self._columns = tuple(columns)
         self._paths: list[Path] = manifest["paths"]
-        self._files: dict[int, h5py.File] = {}
+        self._files: dict[int, io.RowFile] = {}
         where = []
         for number, path in enumerate(self._paths):
             with io.open_hdf5(path) as file:
@@ -63,21 +63,25 @@ class ShardDataset(Dataset):
         if not self._columns:
             return batch
         where = self._where[rows]
-        parts = [
-            self._read(number, where[where[:, 0] == number, 1]) for number in np.unique(where[:, 0]).tolist()
-        ]
-        batch |= {c: torch.from_numpy(np.concatenate([p[c] for p in parts])) for c in self._columns}
+        columns: dict[str, np.ndarray] = {}
+        starts = np.flatnonzero(np.diff(where[:, 0], prepend=-1)).tolist()
+        for start, stop in zip(starts, [*starts[1:], len(where)], strict=True):
+            file = self._open(int(where[start, 0]))
+            for column in self._columns:
+                if column not in columns:
+                    columns[column] = file.empty(column, len(where))
+                file.read_into(column, where[start:stop, 1], columns[column][start:stop])
+        batch |= {column: torch.from_numpy(values) for column, values in columns.items()}
         if "image" in batch:
             batch["image"] = images.to_channels_first(batch["image"])
         return batch
 
-    def _read(self, number: int, rows: np.ndarray) -> dict[str, np.ndarray]:
-        # opened on first use, so that each worker process has files of its own
+    def _open(self, number: int) -> io.RowFile:
         if number not in self._files:
             if len(self._files) >= OPEN_FILES:
                 self._files.pop(next(iter(self._files))).close()  # the one opened first
-            self._files[number] = io.open_hdf5(self._paths[number])
-        return io.read_rows(self._files[number], self._columns, rows)
+            self._files[number] = io.RowFile(self._paths[number])
+        return self._files[number]
 
 
 class EpochSampler(Sampler[int]):
@@ -183,7 +187,36 @@ def fixed_order(n: int, seed: int) -> list[int]:
     return list(EpochSampler(n, seed))
 
 
-def loader(dataset: ShardDataset, rows: Share, *, workers: int) -> DataLoader:
+class PrefetchingLoader(DataLoader):
+    """Batches of a `ShardDataset`, the next ones read while the network works on this one.
+
+    Attributes
+    ----------
+    waited_s : float
+        Seconds that the training has waited for batches so far.
+    """
+
+    waited_s: float = 0.0
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        # a thread starts on the first GPU, whichever is this process's
+        gpu = torch.cuda.current_device() if self.pin_memory and torch.cuda.is_available() else None
+        batches = io.prefetch(self._read(gpu))
+        while True:
+            start = time.perf_counter()
+            batch = next(batches, None)
+            self.waited_s += time.perf_counter() - start
+            if batch is None:
+                return
+            yield batch
+
+    def _read(self, gpu: int | None) -> Iterator[dict[str, Tensor]]:
+        if gpu is not None:
+            torch.cuda.set_device(gpu)
+        yield from super().__iter__()
+
+
+def loader(dataset: ShardDataset, rows: Share, *, pin_memory: bool = False) -> PrefetchingLoader:
     """Batch a dataset; an incomplete last batch is left out, since its loss would mean another thing.
 
     Parameters
@@ -191,20 +224,19 @@ def loader(dataset: ShardDataset, rows: Share, *, workers: int) -> DataLoader:
     dataset : ShardDataset
     rows : Share
         Of this process: places in the dataset.
-    workers : int
-        Reading processes; 0 reads in the training process.
+    pin_memory : bool, default=False
+        Read into memory that a GPU copies from while it computes.
 
     Returns
     -------
-    DataLoader
+    PrefetchingLoader
         Of dicts as the dataset reads them.
     """
-    return DataLoader(
+    return PrefetchingLoader(
         dataset,
         rows.rows_per_batch,
         sampler=rows,
-        num_workers=workers,
-        persistent_workers=workers > 0,
+        pin_memory=pin_memory,
         collate_fn=_as_it_is,
     )
 

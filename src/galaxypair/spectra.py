@@ -195,22 +195,26 @@ def augment(flux: Tensor, generator: torch.Generator) -> Tensor:
     earlier (SDSS: 3800-9200 Angstrom).
     """
     n = len(flux)
-
-    def draw(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator).to(flux.device)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator).to(flux.device)
-
+    uniform, normal = torch.rand(n, 6, generator=generator), torch.randn(n, 3, generator=generator)
+    strength, noisy, blue, cut_blue, red, cut_red = uniform.to(flux.device).split(1, 1)
+    slope, curvature, scale = normal.to(flux.device).split(1, 1)
     data = flux != 0
     low, high = tables.WAVELENGTH_MIN, tables.WAVELENGTH_MAX
     x = torch.linspace(-1, 1, flux.shape[1], device=flux.device)
-    level = white_noise(flux)
-    extra = 1.5 * draw(n, 1).square() * (draw(n, 1) < 0.5)
-    out = flux + extra * level * normal(*flux.shape)
-    tilt = 0.15 * normal(n, 1) * x + 0.08 * normal(n, 1) * (x.square() - 1 / 3)
-    out = out * torch.exp(tilt + 0.25 * normal(n, 1))
+    extra = 1.5 * strength.square() * (noisy < 0.5)
+    noise = torch.randn(flux.shape, generator=_on(flux.device, generator), device=flux.device)
+    out = flux + extra * white_noise(flux) * noise
+    tilt = 0.15 * slope * x + 0.08 * curvature * (x.square() - 1 / 3)
+    out = out * torch.exp(tilt + 0.25 * scale)
     wavelength = (low + high) / 2 + x * (high - low) / 2
-    blue = low + 300 * draw(n, 1) * (draw(n, 1) < 0.5)
-    red = high - 700 * draw(n, 1) * (draw(n, 1) < 0.5)
-    return out * (data & (wavelength >= blue) & (wavelength <= red))
+    first = low + 300 * blue * (cut_blue < 0.5)
+    last = high - 700 * red * (cut_red < 0.5)
+    return out * (data & (wavelength >= first) & (wavelength <= last))
+
+
+def _on(device: torch.device, generator: torch.Generator) -> torch.Generator:
+    """Give a generator for a device, which the one on the CPU decides: numbers for each bin stay there."""
+    if device.type == "cpu":
+        return generator
+    seed = torch.randint(2**62, (), generator=generator).item()
+    return torch.Generator(device).manual_seed(seed)

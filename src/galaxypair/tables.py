@@ -180,6 +180,15 @@ HISTORY_COLUMNS = (
     "chance_val_loss",
 )
 
+# --- model/throughput.csv: one row per epoch; differs from run to run, unlike the history -----------
+THROUGHPUT_COLUMNS = (
+    "epoch",  # counted from 1
+    "pairs_per_s",  # of all devices together, without validation
+    "waiting_share",  # of that time, for the next batch to be read
+    "peak_memory_gb",  # of the training process since its start
+    "peak_gpu_memory_gb",  # of the epoch; empty on a CPU
+)
+
 # --- tables after `embed` ------------------------------------------------------------------------
 # embeddings/{split}.parquet: targetid i8, split str, {modality}_embedding and
 # {modality}_embedding_unit as fixed-size lists of f4 (NaN throughout where the modality is absent).

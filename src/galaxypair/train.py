@@ -15,19 +15,34 @@ import pandas as pd
 import torch
 from lightning.fabric.plugins import ClusterEnvironment
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from galaxypair import __version__, checkpoints, distributed, features, loaders, model, tables
-from galaxypair.callbacks import AtomicCheckpoints, History, MidEpochCheckpoints
+from galaxypair import (
+    __version__,
+    checkpoints,
+    distributed,
+    experiment_logs,
+    features,
+    loaders,
+    model,
+    tables,
+)
+from galaxypair.callbacks import AtomicCheckpoints, History, MidEpochCheckpoints, Patience
 from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.frozen import frozen_modalities
+from galaxypair.throughput import Throughput
 
 logger = logging.getLogger(__name__)
 
 
-HOW = ("accelerator", "devices", "nodes", "checkpoint_minutes")  # settings of how, not of what is trained
+HOW = (
+    "accelerator",
+    "devices",
+    "nodes",
+    "checkpoint_minutes",
+    "wandb_project",
+)  # settings of how, not of what is trained
 
 
 def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list[Path]) -> str:
@@ -172,7 +187,7 @@ def run(
         manifest,
         settings,
         [*columns, "z"] if columns else [],
-        workers=min(threads // processes.per_node, 4) if processes.accelerator == "gpu" and columns else 0,
+        pin_memory=processes.accelerator == "gpu",
         rank=rank,
         processes=processes.total,
     )
@@ -187,6 +202,8 @@ def run(
         shares={split: loaders.shares(n, processes.total) for split, n in joint.items()},
     )
     checkpoints.load_published(task.model, model_settings, weights)
+    if settings["compile"]:
+        task.compile_parts()
     trainer = _trainer(folder, settings, processes, environment, joint)
     try:
         trainer.fit(task, train_loader, val_loader, ckpt_path=last, weights_only=True)
@@ -203,6 +220,7 @@ def _trainer(
 ) -> lightning.Trainer:
     for expected in (
         r"Found \d+ module\(s\) in eval mode",  # the frozen encoders
+        r"The '\w+' does not have many workers",  # a thread reads ahead
         r"Checkpoint directory .* exists and is not empty",  # it holds the lock
         r"You're resuming from a checkpoint that ended before",  # the loader leaves out what is done
     ):
@@ -214,6 +232,7 @@ def _trainer(
         )
         for name, monitor in (("best", "val_loss"), ("last", None))
     ]
+    patience = settings["early_stop_epochs"]
     return lightning.Trainer(
         accelerator=processes.accelerator,
         devices=processes.per_node,
@@ -226,10 +245,13 @@ def _trainer(
         callbacks=[
             History(settings["loss"], *joint.values()),
             MidEpochCheckpoints(folder / "last.ckpt", settings["checkpoint_minutes"]),
+            Throughput(),
+            *([Patience(patience)] if patience else []),
             *saved,
         ],
         plugins=[AtomicCheckpoints(), environment],
-        logger=TensorBoardLogger(folder, name="tensorboard", version=""),
+        gradient_clip_val=settings["gradient_clip"],
+        logger=experiment_logs.make(folder, settings["wandb_project"]),
         log_every_n_steps=1,
         num_sanity_val_steps=0,
         enable_progress_bar=False,
@@ -254,16 +276,16 @@ def _best(
 
 
 def _make_loaders(
-    manifest: dict, settings: dict, columns: list[str], *, workers: int, rank: int, processes: int
+    manifest: dict, settings: dict, columns: list[str], *, pin_memory: bool, rank: int, processes: int
 ) -> tuple[DataLoader, DataLoader]:
     train, val = (loaders.ShardDataset(manifest, split, columns) for split in ("train", "val"))
     batch_size, seed = settings["batch_size"], settings["seed"]
     _check_sizes(len(train), len(val), batch_size, processes)
     order, val_order = loaders.EpochSampler(len(train), seed), loaders.fixed_order(len(val), seed)
     return (
-        loaders.loader(train, loaders.Share(order, batch_size, rank, processes), workers=workers),
+        loaders.loader(train, loaders.Share(order, batch_size, rank, processes), pin_memory=pin_memory),
         loaders.loader(
-            val, loaders.Share(val_order, min(batch_size, len(val)), rank, processes), workers=workers
+            val, loaders.Share(val_order, min(batch_size, len(val)), rank, processes), pin_memory=pin_memory
         ),
     )
 

@@ -33,6 +33,7 @@ FILES = [
     *("dataset/shard-00000.h5", "dataset/shard-00001.h5"),
     *("dataset/leaks.csv", "dataset/leaks_pairs.parquet"),
     *("model/model.safetensors", "model/config.json", "model/history.csv", "model/README.md"),
+    "model/throughput.csv",
     *("embeddings/train.parquet", "embeddings/test.parquet"),
     *("crossmatch/properties.parquet", "crossmatch/losses.csv"),
     *("metrics/zeroshot.csv", "metrics/zeroshot_predictions.parquet"),

@@ -19,6 +19,7 @@ if trains():
                 "encoders/resnet",
                 "encoders/specformer",
                 "encoders/spender",
+                "experiment_logs",
                 "features",
                 "frozen",
                 "heads",
@@ -26,7 +27,9 @@ if trains():
                 "loaders",
                 "losses",
                 "model",
+                "schedules",
                 "spectra",
+                "throughput",
                 "train",
                 "views",
             ),
@@ -34,6 +37,7 @@ if trains():
             weights="results/{run}/{trial}model/model.safetensors",
             config="results/{run}/{trial}model/config.json",
             history="results/{run}/{trial}model/history.csv",
+            throughput="results/{run}/{trial}model/throughput.csv",
         log:
             "logs/{run}/{trial}train.log",
         benchmark:

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 from galaxypair import io, model
+from galaxypair import throughput as speed
 from galaxypair import train as core
 
 
 def train(
     *, manifest: Path, image_weights: Path | None, spectrum_weights: Path | None,
     train_features: Path | None, val_features: Path | None, modules: list[Path],
-    weights: Path, config: Path, history: Path, state: Path,
+    weights: Path, config: Path, history: Path, throughput: Path, state: Path,
     model_settings: dict, settings: dict, provenance: dict, threads: int = 1,
 ) -> None:  # fmt: skip
     dataset = io.read_manifest(manifest)
@@ -27,6 +28,7 @@ def train(
     exported = provenance | core.describe(best, model_settings, settings, dataset)
     model.save(best, weights)
     io.write_table(rows, history)
+    io.write_table(speed.read(folder), throughput)
     io.write_text(json.dumps(exported, indent=1) + "\n", config)
 
 

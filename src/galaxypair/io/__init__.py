@@ -23,6 +23,7 @@ from galaxypair.io.joint import (
 from galaxypair.io.locks import alone
 from galaxypair.io.mmu_provabgs import read_mmu_provabgs
 from galaxypair.io.npz import NpzFile
+from galaxypair.io.prefetch import prefetch
 from galaxypair.io.provabgs import (
     iter_provabgs_rows,
     provabgs_table,
@@ -33,7 +34,8 @@ from galaxypair.io.provabgs import (
     write_provabgs,
     write_provabgs_blocks,
 )
-from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, read_rows, read_shard_rows
+from galaxypair.io.rows import RowFile
+from galaxypair.io.shards import iter_shards, read_galaxies, read_manifest, read_shard_rows
 
 __all__ = [
     "ColumnFile",
@@ -41,6 +43,7 @@ __all__ = [
     "EmbeddingsWriter",
     "JointBlock",
     "NpzFile",
+    "RowFile",
     "alone",
     "atomic_folder",
     "atomic_path",
@@ -55,6 +58,7 @@ __all__ = [
     "joint_rows",
     "open_columns",
     "open_hdf5",
+    "prefetch",
     "provabgs_table",
     "read_arrays",
     "read_embeddings",
@@ -67,7 +71,6 @@ __all__ = [
     "read_positions",
     "read_provabgs",
     "read_provabgs_rows",
-    "read_rows",
     "read_shard_rows",
     "read_table",
     "sha256",

@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from galaxypair import tables
 from galaxypair.errors import DataError
-from galaxypair.io.files import open_hdf5
+from galaxypair.io.rows import RowFile, read_rows
 
 
 def read_manifest(path: Path) -> dict:
@@ -52,24 +51,6 @@ def read_manifest(path: Path) -> dict:
     return manifest
 
 
-def read_rows(file: h5py.File, columns: Sequence[str], rows: slice | np.ndarray) -> dict[str, np.ndarray]:
-    """Read rows of an open shard; images and spectra as float32, whatever they are stored as.
-
-    Parameters
-    ----------
-    file : h5py.File
-    columns : sequence of str
-    rows : slice or ndarray of int
-        Ascending.
-
-    Returns
-    -------
-    dict of str to ndarray
-    """
-    read = {c: file[c][rows] for c in columns}
-    return {c: v.astype(np.float32) if v.dtype == np.float16 else v for c, v in read.items()}
-
-
 def iter_shards(
     manifest: dict, columns: Sequence[str], *, split: str | None = None, batch_rows: int = 256
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -95,40 +76,32 @@ def iter_shards(
     DataError
         If a shard is damaged or lacks a column.
     """
-    pending: list[dict[str, np.ndarray]] = []
-    waiting = 0
-    for part in _iter_parts(manifest["paths"], columns, split, batch_rows):
-        pending.append(part)
-        waiting += len(part[columns[0]])
-        while waiting >= batch_rows:
-            joined = {c: np.concatenate([p[c] for p in pending]) for c in columns}
-            yield {c: values[:batch_rows] for c, values in joined.items()}
-            pending = [{c: values[batch_rows:] for c, values in joined.items()}]
-            waiting -= batch_rows
-    if waiting:
-        yield {c: np.concatenate([p[c] for p in pending]) for c in columns}
+    filled, batch = 0, {}
+    for path in manifest["paths"]:
+        with RowFile(path) as shard:
+            rows = _rows_of(shard, path, columns, split)
+            while len(rows):
+                if not filled:
+                    batch = {c: shard.empty(c, batch_rows) for c in columns}
+                here, rows = rows[: batch_rows - filled], rows[batch_rows - filled :]
+                for column, values in batch.items():
+                    shard.read_into(column, here, values[filled : filled + len(here)])
+                filled = (filled + len(here)) % batch_rows
+                if not filled:
+                    yield batch
+    if filled:
+        yield {c: values[:filled] for c, values in batch.items()}
 
 
-def _iter_parts(
-    paths: list[Path], columns: Sequence[str], split: str | None, batch_rows: int
-) -> Iterator[dict[str, np.ndarray]]:
-    for path in paths:
-        with open_hdf5(path) as file:
-            missing = [c for c in ("split", *columns) if c not in file]
-            if missing:
-                raise DataError(
-                    f"`{path}`: no dataset `{missing[0]}` (found {', '.join(file)}). "
-                    "Make it again: your command with `--forcerun preprocess` added."
-                )
-            codes = file["split"][:]
-            wanted = np.ones(len(codes), bool) if split is None else codes == tables.SPLITS.index(split)
-            for start in range(0, len(codes), batch_rows):
-                keep = wanted[start : start + batch_rows]
-                if keep.any():
-                    yield {
-                        c: values[keep]
-                        for c, values in read_rows(file, columns, slice(start, start + batch_rows)).items()
-                    }
+def _rows_of(shard: RowFile, path: Path, columns: Sequence[str], split: str | None) -> np.ndarray:
+    missing = [c for c in ("split", *columns) if c not in shard.file]
+    if missing:
+        raise DataError(
+            f"`{path}`: no dataset `{missing[0]}` (found {', '.join(shard.file)}). "
+            "Make it again: your command with `--forcerun preprocess` added."
+        )
+    codes = shard.file["split"][:]
+    return np.arange(len(codes)) if split is None else np.flatnonzero(codes == tables.SPLITS.index(split))
 
 
 def read_galaxies(manifest: dict, targetid: np.ndarray, columns: Sequence[str]) -> dict[str, np.ndarray]:
@@ -155,9 +128,9 @@ def read_galaxies(manifest: dict, targetid: np.ndarray, columns: Sequence[str]) 
     """
     wanted, parts = np.unique(targetid), []
     for path in manifest["paths"]:
-        with open_hdf5(path) as file:
-            rows = np.flatnonzero(np.isin(file["targetid"][:], wanted))
-            parts.append(read_rows(file, columns, rows))
+        with RowFile(path) as shard:
+            rows = np.flatnonzero(np.isin(shard.file["targetid"][:], wanted))
+            parts.append(read_rows(shard, columns, rows))
     found = {c: np.concatenate([part[c] for part in parts]) for c in columns}
     n_found = len(found[columns[0]])
     if n_found != len(wanted):
@@ -190,6 +163,6 @@ def read_shard_rows(manifest: dict, rows: np.ndarray, columns: Sequence[str]) ->
     for number in np.unique(np.searchsorted(ends, rows, side="right")):
         start = ends[number] - manifest["shards"][number]["rows"]
         here = rows[(rows >= start) & (rows < ends[number])] - start
-        with open_hdf5(manifest["paths"][number]) as file:
-            parts.append(read_rows(file, columns, here))
+        with RowFile(manifest["paths"][number]) as shard:
+            parts.append(read_rows(shard, columns, here))
     return {c: np.concatenate([part[c] for part in parts]) for c in columns}
