@@ -1,13 +1,7 @@
 """Contrastive training with Lightning; interrupted, it goes on where the last epoch ended."""
 
-import fcntl
-import hashlib
-import json
-import logging
-import pickle
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import lightning
@@ -17,63 +11,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from galaxypair import __version__, checkpoints, features, loaders, model, tables
+from galaxypair import __version__, checkpoints, features, loaders, model, tables, training
 from galaxypair.callbacks import AtomicCheckpoints, History
 from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.frozen import frozen_modalities
-
-logger = logging.getLogger(__name__)
-
-
-def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list[Path]) -> str:
-    """Name the folder of a training by everything that shapes its result.
-
-    Parameters
-    ----------
-    model_settings, settings : dict
-    fingerprint : str
-        Of the dataset, from its manifest.
-    code : list of Path
-        Modules that define model and training, and published weights that it starts from.
-
-    Returns
-    -------
-    str
-        A changed setting, dataset or module never resumes another one's checkpoint.
-    """
-    shaping = {k: v for k, v in settings.items() if k != "accelerator"}
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update(json.dumps([model_settings, shaping, fingerprint], sort_keys=True).encode())
-    for path in code:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "blake2b").digest())
-    return digest.hexdigest()
-
-
-@contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
-    """Hold the training folder against a second process (an orphan of a killed run, say).
-
-    Parameters
-    ----------
-    folder : Path
-
-    Raises
-    ------
-    DataError
-        If another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as err:
-            raise DataError(
-                f"`{folder}`: another process is training this very model. Wait for it, or end it "
-                "(it may be left over from a killed run), then run the same command again."
-            ) from err
-        yield
 
 
 def fit(
@@ -116,7 +58,7 @@ def fit(
     DataError
         If the val split is too small, or a checkpoint cannot be read.
     """
-    accelerator = choose_accelerator(settings["accelerator"])
+    accelerator = training.choose_accelerator(settings["accelerator"])
     torch.set_num_threads(threads)
     lightning.seed_everything(settings["seed"], verbose=False)
     stored = {split: features.read(path, manifest, split) for split, path in (cached or {}).items()}
@@ -146,7 +88,7 @@ def fit(
     )
     # frozen encoders are meant to be in it
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
-    trainer.fit(task, train_loader, val_loader, ckpt_path=_resume_point(folder), weights_only=True)
+    trainer.fit(task, train_loader, val_loader, ckpt_path=training.resume_point(folder), weights_only=True)
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
     task.on_load_checkpoint(best)
     task.load_state_dict(best["state_dict"])
@@ -164,50 +106,6 @@ def _make_loaders(
         loaders.loader(train, batch_size, order=order, workers=workers),
         loaders.loader(val, min(batch_size, len(val)), order=val_order, workers=workers),
     )
-
-
-def _resume_point(folder: Path) -> Path | None:
-    last = folder / "last.ckpt"
-    if not last.exists():
-        return None
-    try:
-        torch.load(last, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as err:
-        raise DataError(
-            f"`{last}`: cannot be read as a checkpoint ({type(err).__name__}). It is damaged: remove the "
-            f"folder to train from the start (`rm -r {folder}`), then run the same command again."
-        ) from err
-    logger.info("resuming from `%s`", last)
-    return last
-
-
-def choose_accelerator(wanted: str) -> str:
-    """Choose between GPU and CPU.
-
-    Parameters
-    ----------
-    wanted : {"auto", "cpu", "gpu"}
-
-    Returns
-    -------
-    {"cpu", "gpu"}
-
-    Raises
-    ------
-    ConfigError
-        If a GPU is wanted and there is none.
-
-    Notes
-    -----
-    Lightning's own `auto` takes Apple's GPU too, which lacks the float64 of `spectra.box_mean`.
-    """
-    found = "gpu" if torch.cuda.is_available() else "cpu"
-    if wanted == "gpu" and found != "gpu":
-        raise ConfigError(
-            "`train.accelerator` is gpu, but PyTorch finds no CUDA device on this machine. Choose auto or "
-            "cpu, or install a build of PyTorch for your GPU."
-        )
-    return found if wanted == "auto" else wanted
 
 
 def _check_sizes(n_train: int, n_val: int, batch_size: int) -> None:

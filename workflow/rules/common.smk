@@ -119,8 +119,38 @@ def trains():
     return not (config["model"]["from_run"] or config["model"]["from_checkpoint"])
 
 
+def pretrained_encoder(modality):
+    """What of a modality's encoder shapes its pretraining."""
+    part = config["model"][modality]
+    keys = ["encoder", part["encoder"], *(["crop_px"] if modality == "image" else [])]
+    return {key: part[key] for key in keys}
+
+
+def pretrain_settings(modality):
+    """Settings of the pretraining of one modality's encoder."""
+    shared = {key: config["train"][key] for key in ("accelerator", "precision")}
+    return config["pretrain"][modality] | {"seed": config["pretrain"]["seed"]} | shared
+
+
+def pretrained_weights(modality):
+    """The pretrained weights that a modality's encoder starts from: of this run, or of another one."""
+    chosen = config["model"][modality]["pretrained"]
+    if chosen in (True, config["run"]):
+        return f"results/{{run}}/pretrain/{modality}/model.safetensors"
+    path = f"results/{chosen}/pretrain/{modality}/model.safetensors"
+    if not Path(path).exists():
+        raise WorkflowError(
+            f"`{path}`: no such file, but `model.{modality}.pretrained` names the run {chosen}. Make it with "
+            f"that run's config: `snakemake --cores all {path} --configfile ...`; or set the key to true, to "
+            "pretrain here."
+        )
+    return path
+
+
 def weights_of(modality):
-    """The published weights of a modality's encoder, if it has such."""
+    """The weights that a modality's encoder starts from, if there are such: pretrained or published ones."""
+    if config["model"][modality]["pretrained"]:
+        return pretrained_weights(modality)
     name = config["model"][modality]["encoder"]
     return f"results/{{run}}/weights/{name}.ckpt" if name in published_weights() else []
 
@@ -129,7 +159,7 @@ def cached_encoders():
     """The frozen encoders whose features are stored, with what shapes these."""
     names = cached_modalities(config["model"])
     parts = {name: config["model"][name] for name in names}
-    heads = ("frozen", "head", "head_init")
+    heads = ("frozen", "pretrained", "head", "head_init")
     return {
         name: {key: value for key, value in part.items() if key not in heads}
         for name, part in parts.items()

@@ -22,6 +22,7 @@ if trains() and cached_encoders():
                 "images",
                 "loaders",
                 "model",
+                "pretrained",
                 "spectra",
                 "views",
             ),

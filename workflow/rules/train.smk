@@ -26,8 +26,10 @@ if trains():
                 "loaders",
                 "losses",
                 "model",
+                "pretrained",
                 "spectra",
                 "train",
+                "training",
                 "views",
             ),
         output:
