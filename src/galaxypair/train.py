@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from galaxypair import __version__, checkpoints, features, loaders, model, tables, training
+from galaxypair import __version__, checkpoints, features, loaders, model, pretrained, tables, training
 from galaxypair.callbacks import AtomicCheckpoints, History
 from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError, DataError
@@ -121,7 +121,13 @@ def _check_sizes(n_train: int, n_val: int, batch_size: int) -> None:
         )
 
 
-def describe(made: model.PairModel, model_settings: dict, settings: dict, dataset: dict) -> dict:
+def describe(
+    made: model.PairModel,
+    model_settings: dict,
+    settings: dict,
+    dataset: dict,
+    weights: Mapping[str, Path] | None = None,
+) -> dict:
     """Tell what `config.json` says about a trained model.
 
     Parameters
@@ -132,17 +138,21 @@ def describe(made: model.PairModel, model_settings: dict, settings: dict, datase
         Sections `model` and `train` of the config.
     dataset : dict
         From `io.read_manifest`.
+    weights : mapping of {"image", "spectrum"} to Path, optional
+        Published or pretrained weights that it started from.
 
     Returns
     -------
     dict
     """
+    started = {m: pretrained.describe(p) for m, p in (weights or {}).items() if p.suffix == pretrained.SUFFIX}
     return {
         "model": model_settings,
         "train": settings,
         "dataset": {key: dataset[key] for key in ("crop_px", "splits", "fingerprint")},
         "n_parameters": model.n_parameters(made),
         "frozen": frozen_modalities(model_settings),
+        "pretrained": started,
         "versions": {"galaxypair": __version__, "torch": torch.__version__},
     }
 
@@ -168,8 +178,21 @@ def card(config: dict, history: pd.DataFrame) -> str:
         if source == "simulate"
         else ""
     )
-    frozen = ", ".join(f"{m} ({config['model'][m]['encoder']})" for m in config["frozen"])
+    published = [m for m in config["frozen"] if m not in config["pretrained"]]
+    frozen = ", ".join(f"{m} ({config['model'][m]['encoder']})" for m in published)
     kept = f"- Frozen, with published weights: the encoder of {frozen}\n" if frozen else ""
+    for modality, origin in config["pretrained"].items():
+        kept += (
+            f"- {'Frozen' if modality in config['frozen'] else 'Fine-tuned'}: the encoder of {modality} "
+            f"({config['model'][modality]['encoder']}), pretrained by run `{origin['run']}` "
+            f"({origin['objective']}, {origin['epochs']} epochs) on {origin['dataset']['splits']['train']:,} "
+            f"galaxies of the survey `{origin['source']}`, "
+            + (
+                "the train split of this run too\n"
+                if origin["dataset"]["fingerprint"] == config["dataset"]["fingerprint"]
+                else "another dataset, which may hold galaxies of this test split\n"
+            )
+        )
     loss = {"info_nce": "symmetric InfoNCE", "sigmoid": "the sigmoid loss"}[config["train"]["loss"]]
     sizes = ", ".join(f"{n:,} {split}" for split, n in config["dataset"]["splits"].items())
     return (

@@ -24,7 +24,7 @@ def train(
         best, rows = core.fit(
             dataset, folder, model_settings, settings, threads=threads, weights=published, cached=cached
         )
-    exported = provenance | core.describe(best, model_settings, settings, dataset)
+    exported = provenance | core.describe(best, model_settings, settings, dataset, published)
     model.save(best, weights)
     io.write_table(rows, history)
     io.write_text(json.dumps(exported, indent=1) + "\n", config)
