@@ -82,14 +82,20 @@ def test_interrupted_pretraining_ends_as_an_undisturbed_one(manifest, tmp_path, 
         patch.setattr(callbacks.History, "on_train_epoch_start", stop)
         with pytest.raises(RuntimeError, match="stopped"):
             fit(manifest, tmp_path / "stopped", modality)
-    resumed, rows = fit(manifest, tmp_path / "stopped", modality)
+    started = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            callbacks.History, "on_train_epoch_start", lambda _, t, *__: started.append(t.current_epoch)
+        )
+        resumed, rows = fit(manifest, tmp_path / "stopped", modality)
+    assert started == [2]
     straight, expected = fit(manifest, tmp_path / "straight", modality)
     assert rows.equals(expected)
     assert rows["learning_rate"].nunique() == 3
     assert same(resumed, straight)
 
 
-def test_killed_pretraining_that_was_done_is_exported_as_it_was(manifest, tmp_path):
+def test_killed_pretraining_that_was_done_is_exported_as_it_was(manifest, tmp_path, monkeypatch):
     """Killed as hard as can be after the last epoch, before anything was exported."""
     code = (
         "import os, signal; from pathlib import Path; from galaxypair import callbacks, io, pretrain\n"
@@ -105,7 +111,9 @@ def test_killed_pretraining_that_was_done_is_exported_as_it_was(manifest, tmp_pa
         capture_output=True,
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-    resumed, rows = fit(manifest, tmp_path / "killed", "image")
+    with monkeypatch.context() as patch:
+        patch.setattr(pretrain.PretrainingTask, "training_step", lambda *_: pytest.fail("trained again"))
+        resumed, rows = fit(manifest, tmp_path / "killed", "image")
     straight, expected = fit(manifest, tmp_path / "straight", "image")
     assert same(resumed, straight) and rows.equals(expected)
 

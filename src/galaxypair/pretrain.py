@@ -135,7 +135,8 @@ def fit(
     objective = build_objective(modality, encoder_settings, settings, len(train_loader.dataset))
     task = PretrainingTask(objective, settings, settings["epochs"] * len(train_loader))
     history = History(None, train_loader.batch_size, val_loader.batch_size, section=f"pretrain.{modality}")
-    last = ModelCheckpoint(folder, save_top_k=0, save_last=True, enable_version_counter=False)
+    # the newest under this name: without a monitor, nothing is compared
+    last = ModelCheckpoint(folder, training.NEWEST, save_top_k=1, enable_version_counter=False)
     trainer = lightning.Trainer(
         accelerator=accelerator,
         devices=1,

@@ -15,6 +15,8 @@ from galaxypair.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
 
+NEWEST = "last"  # name of the checkpoint of the last whole epoch, without its suffix
+
 
 def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list[Path]) -> str:
     """Name the folder of a training by everything that shapes its result.
@@ -83,7 +85,7 @@ def resume_point(folder: Path) -> Path | None:
     DataError
         If it cannot be read.
     """
-    last = folder / "last.ckpt"
+    last = folder / f"{NEWEST}.ckpt"
     if not last.exists():
         return None
     try:
