@@ -30,7 +30,7 @@ def test_shipped_config_passes():
     ("path", "value", "message"),
     [
         ("train.epocs", 3, r"unknown key `epocs` in `train`; did you mean `epochs`\?"),
-        ("epochs", 3, r"unknown key `epochs`; did you mean `train.epochs`\?"),
+        ("views", 3, r"unknown key `views`; did you mean `train.views`\?"),
         ("train.crop_px", 96, r"did you mean `preprocess.crop_px` or `model.image.crop_px`\?"),
         ("predict.zzzzzz", 3, r"unknown key `zzzzzz` in `predict`; known keys: k\."),
         (
@@ -77,6 +77,14 @@ def test_shipped_config_passes():
             r"`split.train_fraction` is 0, but a model is to be trained; choose more",
         ),
         ("split.val_fraction", 0.0, r"`split.val_fraction` is 0, but a model is to be trained; choose more"),
+        ("model.image.pretrained", "../x", r"`model.image.pretrained` is '../x', which is not allowed"),
+        ("model.image.pretrained", None, r"`model.image.pretrained` is null, expected text or true or false"),
+        (
+            "pretrain.spectrum.masked_chunks",
+            16,
+            r"`pretrain.spectrum.chunk_bins` is 500, .* has 480 bins; choose",
+        ),
+        ("pretrain.image.jitter_px", 49, r"`pretrain.image.jitter_px` is 49, which moves galaxies out"),
         ("preprocess.core_px", 120, r"`preprocess.core_px` is 120, larger than .* of \d+; choose at most"),
         ("model.image.crop_px", 144, r"`model.image.crop_px` is 144, larger than .* of \d+; choose at most"),
         ("preprocess.z_min", 0.9, r"`preprocess.z_min` is 0.9, not below `preprocess.z_max`"),
@@ -281,3 +289,34 @@ def test_frozen_is_a_choice_on_the_command_line_too():
     part = SCHEMA["properties"]["model"]["properties"]["image"]
     assert config.typed({"frozen": "true"}, part) == {"frozen": True}
     assert config.typed({"frozen": "auto"}, part) == {"frozen": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("modality", "encoder", "message"),
+    [
+        (
+            "image",
+            "astrodino",
+            r"`model.image.pretrained` is set, but the encoder astrodino .* compact, stein_",
+        ),
+        (
+            "spectrum",
+            "aion",
+            r"`model.spectrum.pretrained` is set, but the encoder aion cannot be pretrained",
+        ),
+    ],
+)
+def test_encoders_that_nothing_here_pretrains_are_refused(modality, encoder, message):
+    settings = changed(f"model.{modality}.encoder", encoder)
+    settings["model"][modality]["pretrained"] = True
+    with pytest.raises(ConfigError, match=message):
+        config.check(settings, SCHEMA)
+
+
+@pytest.mark.parametrize("chosen", [True, "some_run"])
+def test_pretrained_compact_encoder_may_be_frozen(chosen):
+    settings = changed("model.image.frozen", True)
+    with pytest.raises(ConfigError, match="has no weights to be kept"):
+        config.check(settings, SCHEMA)
+    settings["model"]["image"]["pretrained"] = chosen
+    config.check(settings, SCHEMA)

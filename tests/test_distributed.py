@@ -225,7 +225,7 @@ def start(manifest, folder, *, path="", threads=2, **changed):
         "weights": folder / "model.safetensors",
         "config": folder / "config.json",
         "history": folder / "history.csv",
-        "card": folder / "README.md",
+        "throughput": folder / "throughput.csv",
     }
     absent = [
         f"--{name}=" for name in ("image-weights", "spectrum-weights", "train-features", "val-features")

@@ -21,6 +21,7 @@ CONFIG = {
     "dataset": {"splits": {"train": 1000, "val": 100}},
     "n_parameters": 1234567,
     "frozen": ["spectrum"],
+    "pretrained": {},
 }  # fmt: skip
 HISTORY = pd.DataFrame(
     [[1, 4.5, 4.2, 1e-3, 4.85, 4.85], [2, 4.0, 3.9, 1e-3, 4.85, 4.85]], columns=list(tables.HISTORY_COLUMNS)
@@ -47,7 +48,9 @@ def full(tmp_path, **changes) -> str:
 def test_card_tells_data_recipe_and_best_epoch(tmp_path):
     text = full(tmp_path)
     for told in (
-        "mock survey", "1,234,567", "1,000 train, 100 val", "encoder of spectrum (spender)", "adamw",
+        "mock survey", "1,234,567", "1,000 train, 100 val",
+        "Frozen: the encoder of spectrum (spender), with published weights",
+        "adamw",
         "0.0015 (one_cycle)", "fixed at 15.5", "Best epoch 2 of 2", "3.900", "seed 7",
         f'Model.from_pretrained("{tmp_path}")',
     ):  # fmt: skip
@@ -61,6 +64,19 @@ def test_scores_of_the_tables_stand_in_the_full_card(tmp_path):
     assert "19.6 % (18.7 to 20.5 %)" in text
     header = yaml.safe_load(text.split("---\n")[1])
     assert header["license"] == "mit" and "mock" in header["tags"]
+
+
+def test_card_tells_on_what_an_encoder_was_pretrained(tmp_path):
+    origin = {"run": "p", "objective": "masked chunks", "epochs": 5, "source": "simulate"}
+    origin["dataset"] = {"splits": {"train": 900}, "fingerprint": "a"}
+    dataset = CONFIG["dataset"] | {"fingerprint": "a"}
+    text = full(tmp_path, pretrained={"image": origin}, dataset=dataset)
+    assert (
+        "Fine-tuned: the encoder of image (compact), pretrained by run `p` (masked chunks, 5 epochs)" in text
+    )
+    assert "the train split of this run too" in text
+    text = full(tmp_path, pretrained={"image": origin}, dataset=dataset | {"fingerprint": "b"})
+    assert "another dataset" in text
 
 
 def test_card_of_real_galaxies_leaves_the_licence_to_the_sources(tmp_path):

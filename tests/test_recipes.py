@@ -16,7 +16,7 @@ from factories import make_joint
 from test_config import DEFAULTS, SCHEMA
 from test_preprocess import CUTS
 
-from galaxypair import config, features, io, preprocess, quality, tables, train, trials
+from galaxypair import config, features, io, model_card, preprocess, quality, tables, train, trials
 from galaxypair.frozen import cached_modalities
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
@@ -78,7 +78,7 @@ def test_recipe_trains_from_published_weights(published, tmp_path, name):
     assert np.isfinite(history["val_loss"]).all()
     embedding = made.embed("spectrum", torch.randn(2, 7781) + 3, torch.tensor([0.1, 0.2]))
     assert embedding.shape == (2, settings["model"]["embedding_dim"])
-    card = train.card(
+    card = model_card.training(
         {"run": name, "source": "simulate"} | train.describe(made, settings["model"], training, manifest),
         history,
     )

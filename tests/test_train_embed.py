@@ -12,7 +12,7 @@ from factories import make_dataset, make_joint
 from test_model import SETTINGS
 from test_preprocess import CUTS
 
-from galaxypair import callbacks, embed, io, loaders, model, preprocess, quality, train
+from galaxypair import callbacks, embed, io, loaders, model, preprocess, quality, train, training
 from galaxypair.encoders.compact import CompactSpectrumEncoder
 from galaxypair.errors import ConfigError, DataError
 
@@ -161,19 +161,19 @@ def test_bf16_is_a_config_value_away(manifest, tmp_path):
 def test_state_key_changes_with_all_that_shapes_a_training(tmp_path):
     module = tmp_path / "m.py"
     module.write_text("a = 1")
-    key = train.state_key(SETTINGS, TRAIN, "data", [module])
-    assert key == train.state_key(SETTINGS, {**TRAIN, "accelerator": "gpu"}, "data", [module])
-    assert key == train.state_key(SETTINGS, {**TRAIN, "devices": 4, "nodes": 2}, "data", [module])
-    assert key != train.state_key(SETTINGS, {**TRAIN, "seed": 2}, "data", [module])
-    assert key != train.state_key({**SETTINGS, "logit_scale": 2.7}, TRAIN, "data", [module])
-    assert key != train.state_key(SETTINGS, TRAIN, "other data", [module])
+    key = training.state_key(SETTINGS, TRAIN, "data", [module])
+    assert key == training.state_key(SETTINGS, {**TRAIN, "accelerator": "gpu"}, "data", [module])
+    assert key == training.state_key(SETTINGS, {**TRAIN, "devices": 4, "nodes": 2}, "data", [module])
+    assert key != training.state_key(SETTINGS, {**TRAIN, "seed": 2}, "data", [module])
+    assert key != training.state_key({**SETTINGS, "logit_scale": 2.7}, TRAIN, "data", [module])
+    assert key != training.state_key(SETTINGS, TRAIN, "other data", [module])
     module.write_text("a = 2")
-    assert key != train.state_key(SETTINGS, TRAIN, "data", [module])
+    assert key != training.state_key(SETTINGS, TRAIN, "data", [module])
 
 
 def test_second_process_on_one_training_is_refused(tmp_path):
-    with train.only_writer(tmp_path), pytest.raises(DataError, match="another process"):
-        with train.only_writer(tmp_path):
+    with training.only_writer(tmp_path), pytest.raises(DataError, match="another process"):
+        with training.only_writer(tmp_path):
             pass
 
 
@@ -224,10 +224,10 @@ def test_gpu_that_is_not_there_is_refused(manifest, tmp_path, monkeypatch):
 def test_gpu_without_float64_is_left_alone(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert train.choose_accelerator("auto") == "cpu"
+    assert training.choose_accelerator("auto") == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert train.choose_accelerator("auto") == "gpu"
-    assert train.choose_accelerator("cpu") == "cpu"
+    assert training.choose_accelerator("auto") == "gpu"
+    assert training.choose_accelerator("cpu") == "cpu"
 
 
 def test_chance_is_that_of_the_batches_in_use(manifest, tmp_path):

@@ -85,15 +85,19 @@ class History(Callback):
 
     Parameters
     ----------
-    loss : {"info_nce", "sigmoid"}
+    loss : {"info_nce", "sigmoid"} or None
+        None: the task logs what chance gives with its losses.
     batch_size, val_batch : int
         Galaxies contrasted with each other in training and in validation.
+    section : str, default="train"
+        Of the config, that the rate is set in.
     """
 
-    def __init__(self, loss: str, batch_size: int, val_batch: int) -> None:
+    def __init__(self, loss: str | None, batch_size: int, val_batch: int, section: str = "train") -> None:
+        self._section = section
         self.rows: list[dict[str, float]] = []
         self._batch_size = batch_size
-        self._chance = {
+        self._chance = loss and {
             "chance_loss": losses.chance(loss, batch_size),
             "chance_val_loss": losses.chance(loss, val_batch),
         }
@@ -115,13 +119,17 @@ class History(Callback):
             "train_loss": task.epoch_loss,
             "val_loss": float(trainer.callback_metrics["val_loss"]),
             "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
-            **self._chance,
+            **(
+                self._chance
+                or {n: float(trainer.callback_metrics[n]) for n in ("chance_loss", "chance_val_loss")}
+            ),
         }
         self.rows.append(row)
         if not np.isfinite([row["train_loss"], row["val_loss"]]).all():
             raise ConfigError(
                 f"The loss is no longer a number after epoch {row['epoch']} ({row['train_loss']} train, "
-                f"{row['val_loss']} validation): the training diverged. Lower `train.learning_rate`."
+                f"{row['val_loss']} validation): the training diverged. Lower "
+                f"`{self._section}.learning_rate`."
             )
         logger.info(
             "epoch %d of %d: loss %.3f train (chance %.3f), %.3f val (chance %.3f)",

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from galaxypair import __version__, heads, model
+from galaxypair import __version__, heads, model, pretrained
 from galaxypair.encoders.base import Encoder, misfit
 from galaxypair.encoders.resnet import N_PROJECTION, N_TRUNK
 from galaxypair.errors import DataError
@@ -205,13 +205,19 @@ ENCODERS = {
 LAYOUTS = {"rep": read_rep, "astroclip_v2": read_astroclip_v2}  # by `model.checkpoint_layout`
 
 
+def _read_encoder(name: str, path: Path) -> dict[str, Tensor]:
+    if path.suffix == pretrained.SUFFIX:
+        return pretrained.read(path, name)
+    return ENCODERS[name](path)
+
+
 def load_encoder(encoder: Encoder, name: str, path: Path) -> None:
-    """Put published weights into an encoder.
+    """Put published or pretrained weights into an encoder.
 
     Parameters
     ----------
     encoder : Encoder
-    name : {"stein_resnet50", "spender", "astrodino", "specformer"}
+    name : {"compact", "stein_resnet50", "spender", "astrodino", "specformer"}
         As in `model.image.encoder` or `model.spectrum.encoder`.
     path : Path
 
@@ -220,14 +226,16 @@ def load_encoder(encoder: Encoder, name: str, path: Path) -> None:
     DataError
         If the file cannot be read, or holds another network.
     """
-    state = ENCODERS[name](path)
+    state = _read_encoder(name, path)
+    if path.suffix == pretrained.SUFFIX:
+        pretrained.check_input(encoder, path)
     if not any(key.startswith("fc.") for key in encoder.state_dict()):
         state = {key: value for key, value in state.items() if not key.startswith("fc.")}
     load_strictly(encoder, state, path)
 
 
 def load_published(made: model.PairModel, settings: dict, weights: Mapping[str, Path]) -> None:
-    """Put published weights into a model's encoders, and where asked into the image head.
+    """Put published or pretrained weights into a model's encoders, and where asked into the image head.
 
     Parameters
     ----------
@@ -235,7 +243,7 @@ def load_published(made: model.PairModel, settings: dict, weights: Mapping[str, 
     settings : dict
         Section `model` of the config.
     weights : mapping of {"image", "spectrum"} to Path
-        Files of the encoders that have published weights.
+        Files of the encoders that have published or pretrained weights.
 
     Raises
     ------
@@ -245,7 +253,7 @@ def load_published(made: model.PairModel, settings: dict, weights: Mapping[str, 
     for modality, path in weights.items():
         load_encoder(made.encoders[modality], settings[modality]["encoder"], path)
     if settings["image"].get("head_init") == "published":
-        state = read_stein(weights["image"])
+        state = _read_encoder("stein_resnet50", weights["image"])
         head = {key.removeprefix("fc."): value for key, value in state.items() if key.startswith("fc.")}
         load_strictly(made.heads["image"], head, weights["image"])
 

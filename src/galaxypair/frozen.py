@@ -2,6 +2,11 @@
 
 from galaxypair import tables
 
+PRETRAINABLE = {  # encoders that `pretrain` can train by themselves
+    "image": ("compact", "stein_resnet50"),
+    "spectrum": ("compact", "spender", "specformer"),
+}
+
 
 def frozen_modalities(settings: dict) -> list[str]:
     """Tell which encoders a training leaves as they are.
@@ -18,7 +23,8 @@ def frozen_modalities(settings: dict) -> list[str]:
 
     def is_frozen(part: dict) -> bool:
         frozen = part.get("frozen", "auto")
-        return part["encoder"] != "compact" if frozen == "auto" else frozen
+        has_weights = part["encoder"] != "compact" or bool(part.get("pretrained"))
+        return has_weights if frozen == "auto" else frozen
 
     return [modality for modality in tables.MODALITIES if is_frozen(settings[modality])]
 

@@ -16,7 +16,7 @@ COLUMNS = (*tables.MODALITIES, "z")
 
 
 class ShardDataset(Dataset):
-    """Galaxies of one split that have both modalities, read from the shards batch by batch.
+    """Galaxies of one split that have the modalities needed, read from the shards batch by batch.
 
     Parameters
     ----------
@@ -25,6 +25,8 @@ class ShardDataset(Dataset):
     split : {"train", "val", "test"}
     columns : sequence of str, optional
         Of the shards, read for each batch. Without any no file is opened, and a batch tells its rows alone.
+    needed : sequence of str, default=("image", "spectrum")
+        Modalities without which a galaxy is left out.
 
     Notes
     -----
@@ -32,7 +34,13 @@ class ShardDataset(Dataset):
     rows are read about as fast as slices, and the shuffling can be uniform over the survey.
     """
 
-    def __init__(self, manifest: dict, split: str, columns: Sequence[str] = COLUMNS) -> None:
+    def __init__(
+        self,
+        manifest: dict,
+        split: str,
+        columns: Sequence[str] = COLUMNS,
+        needed: Sequence[str] = tables.MODALITIES,
+    ) -> None:
         self._columns = tuple(columns)
         self._paths: list[Path] = manifest["paths"]
         self._files: dict[int, io.RowFile] = {}
@@ -40,7 +48,9 @@ class ShardDataset(Dataset):
         for number, path in enumerate(self._paths):
             with io.open_hdf5(path) as file:
                 wanted = file["split"][:] == tables.SPLITS.index(split)
-                rows = np.flatnonzero(wanted & file["has_image"][:] & file["has_spectrum"][:])
+                for modality in needed:
+                    wanted &= file[f"has_{modality}"][:]
+                rows = np.flatnonzero(wanted)
             where.append(np.column_stack([np.full(len(rows), number), rows]))
         self._where = np.concatenate(where)
 

@@ -60,7 +60,7 @@ def card(
         "pipeline_tag: feature-extraction\n"
         f"tags:\n- astronomy\n- galaxies\n- spectra\n{'- mock' + chr(10) if mock else ''}---\n"
     )
-    made = _training(config, history) if history is not None else _import(config)
+    made = training(config, history) if history is not None else _import(config)
     limits = "".join(f"- {limit}\n" for limit in _limits(config))
     licence = (
         "MIT.\n" if mock else "The licences of data and weights that it comes from hold: say here which.\n"
@@ -72,10 +72,26 @@ def card(
     )
 
 
-def _training(config: Mapping, history: pd.DataFrame) -> str:
+def training(config: Mapping, history: pd.DataFrame) -> str:
+    """Tell what a model was trained on, and how.
+
+    Parameters
+    ----------
+    config, history
+        As for `card`.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     model, settings = config["model"], config["train"]
-    frozen = ", ".join(f"{m} ({model[m]['encoder']})" for m in config["frozen"])
-    kept = f"- Frozen, as it was before: the encoder of {frozen}\n" if frozen else ""
+    kept = "".join(
+        f"- {'Frozen' if m in config['frozen'] else 'Fine-tuned'}: the encoder of {m} "
+        f"({model[m]['encoder']}), {_pretraining(config, m)}\n"
+        for m in tables.MODALITIES
+        if m in config["frozen"] or m in config["pretrained"]
+    )
     sizes = ", ".join(f"{n:,} {split}" for split, n in config["dataset"]["splits"].items())
     best = history.loc[history["val_loss"].idxmin()]
     scale = "learned from" if settings["learnable_scale"] else "fixed at"
@@ -88,6 +104,18 @@ def _training(config: Mapping, history: pd.DataFrame) -> str:
         f"{settings['batch_size']}, logit scale {scale} {model['logit_scale']:g}; all in `config.json`\n"
         f"- Best epoch {int(best['epoch'])} of {len(history)}: validation loss {best['val_loss']:.3f} "
         f"(chance {best['chance_val_loss']:.3f}), seed {settings['seed']}\n{INPUT}"
+    )
+
+
+def _pretraining(config: Mapping, modality: str) -> str:
+    origin = config["pretrained"].get(modality)
+    if origin is None:
+        return "with published weights"
+    same = origin["dataset"]["fingerprint"] == config["dataset"]["fingerprint"]
+    where = "the train split of this run too" if same else "another dataset, which may hold this test split"
+    return (
+        f"pretrained by run `{origin['run']}` ({origin['objective']}, {origin['epochs']} epochs) on "
+        f"{origin['dataset']['splits']['train']:,} galaxies of the survey `{origin['source']}`, {where}"
     )
 
 
@@ -123,7 +151,7 @@ def _limits(config: Mapping) -> list[str]:
         limits.append(
             "Trained on simulated galaxies: what real instruments do beyond the simulation, it has not seen."
         )
-    if "frozen" in config and not config["frozen"]:
+    if "frozen" in config and not config["frozen"] and not config["pretrained"]:
         limits.append("Both encoders were trained from scratch: they are as good as the survey is large.")
     return limits
 

@@ -1,13 +1,7 @@
 """Contrastive training with Lightning; interrupted, it goes on where the last epoch ended."""
 
-import fcntl
-import hashlib
-import json
-import logging
-import pickle
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import lightning
@@ -25,76 +19,15 @@ from galaxypair import (
     features,
     loaders,
     model,
+    pretrained,
     tables,
+    training,
 )
 from galaxypair.callbacks import AtomicCheckpoints, History, MidEpochCheckpoints, Patience
 from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.frozen import frozen_modalities
 from galaxypair.throughput import Throughput
-
-logger = logging.getLogger(__name__)
-
-
-HOW = (
-    "accelerator",
-    "devices",
-    "nodes",
-    "checkpoint_minutes",
-    "wandb_project",
-)  # settings of how, not of what is trained
-
-
-def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list[Path]) -> str:
-    """Name the folder of a training by everything that shapes its result.
-
-    Parameters
-    ----------
-    model_settings, settings : dict
-    fingerprint : str
-        Of the dataset, from its manifest.
-    code : list of Path
-        Modules that define model and training, and published weights that it starts from.
-
-    Returns
-    -------
-    str
-        A changed setting, dataset or module never resumes another one's checkpoint.
-    """
-    shaping = {k: v for k, v in settings.items() if k not in HOW}
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update(json.dumps([model_settings, shaping, fingerprint], sort_keys=True).encode())
-    for path in code:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "blake2b").digest())
-    return digest.hexdigest()
-
-
-@contextmanager
-def only_writer(folder: Path, name: str = "lock") -> Iterator[None]:
-    """Hold the training folder against a second process (an orphan of a killed run, say).
-
-    Parameters
-    ----------
-    folder : Path
-    name : str, default="lock"
-        Of the file in it that is locked.
-
-    Raises
-    ------
-    DataError
-        If another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / name).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as err:
-            raise DataError(
-                f"`{folder}`: another process is training this very model. Wait for it, or end it "
-                "(it may be left over from a killed run), then run the same command again."
-            ) from err
-        yield
 
 
 def fit(
@@ -137,7 +70,7 @@ def fit(
     DataError
         If the val split is too small, or a checkpoint cannot be read.
     """
-    processes = distributed.choose_processes(settings, choose_accelerator(settings["accelerator"]))
+    processes = distributed.choose_processes(settings, training.choose_accelerator(settings["accelerator"]))
     arguments = {"threads": threads, "weights": weights or {}, "cached": cached or {}}
     if processes.total == 1:
         run(manifest, folder, model_settings, settings, processes=processes, **arguments)
@@ -191,7 +124,7 @@ def run(
         rank=rank,
         processes=processes.total,
     )
-    last = _resume_point(folder, train_loader)
+    last = training.resume_point(folder, train_loader)
     joint = {"train": train_loader.sampler.batch_size, "val": val_loader.sampler.batch_size}
     task = ContrastiveTask(
         model_settings,
@@ -290,54 +223,6 @@ def _make_loaders(
     )
 
 
-def _resume_point(folder: Path, loader: DataLoader) -> Path | None:
-    """Find the checkpoint to go on from, and let the loader leave out what is done of its epoch."""
-    last = folder / "last.ckpt"
-    if not last.exists():
-        return None
-    try:
-        kept = torch.load(last, map_location="cpu", weights_only=True)
-        done = kept["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["ready"]
-    except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as err:
-        raise DataError(
-            f"`{last}`: cannot be read as a checkpoint ({type(err).__name__}). It is damaged: remove the "
-            f"folder to train from the start (`rm -r {folder}`), then run the same command again."
-        ) from err
-    if done < len(loader):  # else the epoch is complete
-        loader.sampler.skip(kept["epoch"], done)
-    logger.info("resuming from `%s`", last)
-    return last
-
-
-def choose_accelerator(wanted: str) -> str:
-    """Choose between GPU and CPU.
-
-    Parameters
-    ----------
-    wanted : {"auto", "cpu", "gpu"}
-
-    Returns
-    -------
-    {"cpu", "gpu"}
-
-    Raises
-    ------
-    ConfigError
-        If a GPU is wanted and there is none.
-
-    Notes
-    -----
-    Lightning's own `auto` takes Apple's GPU too, which lacks the float64 of `spectra.box_mean`.
-    """
-    found = "gpu" if torch.cuda.is_available() else "cpu"
-    if wanted == "gpu" and found != "gpu":
-        raise ConfigError(
-            "`train.accelerator` is gpu, but PyTorch finds no CUDA device on this machine. Choose auto or "
-            "cpu, or install a build of PyTorch for your GPU."
-        )
-    return found if wanted == "auto" else wanted
-
-
 def _check_sizes(n_train: int, n_val: int, batch_size: int, processes: int) -> None:
     if n_train < batch_size:
         raise ConfigError(
@@ -351,7 +236,13 @@ def _check_sizes(n_train: int, n_val: int, batch_size: int, processes: int) -> N
         )
 
 
-def describe(made: model.PairModel, model_settings: dict, settings: dict, dataset: dict) -> dict:
+def describe(
+    made: model.PairModel,
+    model_settings: dict,
+    settings: dict,
+    dataset: dict,
+    weights: Mapping[str, Path] | None = None,
+) -> dict:
     """Tell what `config.json` says about a trained model.
 
     Parameters
@@ -362,16 +253,20 @@ def describe(made: model.PairModel, model_settings: dict, settings: dict, datase
         Sections `model` and `train` of the config.
     dataset : dict
         From `io.read_manifest`.
+    weights : mapping of {"image", "spectrum"} to Path, optional
+        Published or pretrained weights that it started from.
 
     Returns
     -------
     dict
     """
+    started = {m: pretrained.describe(p) for m, p in (weights or {}).items() if p.suffix == pretrained.SUFFIX}
     return {
         "model": model_settings,
         "train": settings,
         "dataset": {key: dataset[key] for key in ("crop_px", "splits", "fingerprint")},
         "n_parameters": model.n_parameters(made),
         "frozen": frozen_modalities(model_settings),
+        "pretrained": started,
         "versions": {"galaxypair": __version__, "torch": torch.__version__},
     }

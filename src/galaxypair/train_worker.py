@@ -5,7 +5,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from galaxypair import distributed, train
+from galaxypair import distributed, train, training
 
 
 def main(request: Path) -> None:
@@ -21,7 +21,7 @@ def main(request: Path) -> None:
     rank = environment.global_rank()
     with distributed.worker(folder, rank):
         # the script's lock ends with it, perhaps a moment before this process does
-        with train.only_writer(folder, "writer") if rank == 0 else nullcontext():
+        with training.only_writer(folder, "writer") if rank == 0 else nullcontext():
             train.run(
                 {**asked["manifest"], "paths": [Path(path) for path in asked["manifest"]["paths"]]},
                 folder,

@@ -71,7 +71,7 @@ def test_profile_names_rules_that_exist(snakemake):
     ("setting", "message"),
     [
         ("train={epocs: 3}", "unknown key `epocs` in `train`; did you mean `epochs`?"),
-        ("epochs=3", "unknown key `epochs`; did you mean `train.epochs`?"),
+        ("views=3", "unknown key `views`; did you mean `train.views`?"),
         (
             "source=sky",
             "choose one of: simulate, ingest, download, subset, hub, mmu, embeddings.",

@@ -151,9 +151,45 @@ def makes_model():
     return not imports_embeddings() and config["model"]["from_run"] is None
 
 
+def pretrained_encoder(modality, settings):
+    """What of a modality's encoder shapes its pretraining."""
+    part = settings["model"][modality]
+    keys = ["encoder", part["encoder"], *(["crop_px"] if modality == "image" else [])]
+    return {key: part[key] for key in keys}
+
+
+def pretrain_settings(modality):
+    """Settings of the pretraining of one modality's encoder."""
+    shared = {key: config["train"][key] for key in ("accelerator", "precision")}
+    return config["pretrain"][modality] | {"seed": config["pretrain"]["seed"]} | shared
+
+
+def pretrained_weights(modality, wildcards):
+    """The pretrained weights that an encoder starts from: of this run, where trials share them, or another's."""
+    settings = trial_config(wildcards)
+    chosen = settings["model"][modality]["pretrained"]
+    if chosen in (True, config["run"]):
+        wanted = pretrained_encoder(modality, settings)
+        same = (t for t in TRIALS if pretrained_encoder(modality, TRIALS[t]) == wanted)
+        return (
+            f"results/{wildcards.run}/{next(same)}pretrain/{modality}/model.safetensors"
+        )
+    path = f"results/{chosen}/pretrain/{modality}/model.safetensors"
+    if not Path(path).exists():
+        raise WorkflowError(
+            f"`{path}`: no such file, but `model.{modality}.pretrained` names the run {chosen}. Make it with "
+            f"that run's config: `snakemake --cores all {path} --configfile ...`; or set the key to true, to "
+            "pretrain here."
+        )
+    return path
+
+
 def weights_of(modality, wildcards):
-    """The published weights of a modality's encoder, if it has such."""
-    name = trial_config(wildcards)["model"][modality]["encoder"]
+    """The weights that an encoder starts from, if there are such: pretrained or published ones."""
+    part = trial_config(wildcards)["model"][modality]
+    if part["pretrained"]:
+        return pretrained_weights(modality, wildcards)
+    name = part["encoder"]
     known = name in published_weights()
     return f"results/{wildcards.run}/weights/{name}.ckpt" if known else []
 
@@ -197,7 +233,7 @@ def cached_encoders(settings):
     """The frozen encoders of a configuration whose features are stored, with what shapes these."""
     names = cached_modalities(settings["model"])
     parts = {name: settings["model"][name] for name in names}
-    heads = ("frozen", "head", "head_init")
+    heads = ("frozen", "pretrained", "head", "head_init")
     return {
         name: {key: value for key, value in part.items() if key not in heads}
         for name, part in parts.items()
@@ -215,7 +251,7 @@ def view_settings(settings):
 
 
 def cached_weights(modality, wildcards):
-    """The published weights of an encoder whose features are stored."""
+    """The weights of an encoder whose features are stored."""
     cached = modality in cached_encoders(trial_config(wildcards))
     return weights_of(modality, wildcards) if cached else []
 

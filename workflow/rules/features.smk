@@ -20,6 +20,7 @@ if stores_features():
                 "images",
                 "loaders",
                 "model",
+                "pretrained",
                 "spectra",
                 "views",
             ),

@@ -20,6 +20,7 @@ if config["model"]["from_checkpoint"] is not None:
                 "heads",
                 "images",
                 "model",
+                "pretrained",
                 "spectra",
             ),
         output:

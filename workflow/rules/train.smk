@@ -27,10 +27,12 @@ if trains():
                 "loaders",
                 "losses",
                 "model",
+                "pretrained",
                 "schedules",
                 "spectra",
                 "throughput",
                 "train",
+                "training",
                 "views",
             ),
         output:

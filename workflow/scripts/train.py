@@ -5,7 +5,7 @@ from stage import stage
 import json
 from pathlib import Path
 
-from galaxypair import io, model
+from galaxypair import io, model, training
 from galaxypair import throughput as speed
 from galaxypair import train as core
 
@@ -20,12 +20,12 @@ def train(
     published = {m: p for m, p in (("image", image_weights), ("spectrum", spectrum_weights)) if p}
     cached = {s: p for s, p in (("train", train_features), ("val", val_features)) if p}
     shaping = [*modules, *published.values()]
-    folder = state / core.state_key(model_settings, settings, dataset["fingerprint"], shaping)
-    with core.only_writer(folder):
+    folder = state / training.state_key(model_settings, settings, dataset["fingerprint"], shaping)
+    with training.only_writer(folder):
         best, rows = core.fit(
             dataset, folder, model_settings, settings, threads=threads, weights=published, cached=cached
         )
-    exported = provenance | core.describe(best, model_settings, settings, dataset)
+    exported = provenance | core.describe(best, model_settings, settings, dataset, published)
     model.save(best, weights)
     io.write_table(rows, history)
     io.write_table(speed.read(folder), throughput)

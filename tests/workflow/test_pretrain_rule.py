@@ -1,0 +1,59 @@
+"""Pretraining in the plan: of this run, of another one, or of none."""
+
+import re
+
+import pytest
+
+PRETRAINED = "model={image: {pretrained: %s}, spectrum: {pretrained: %s}}"
+
+
+def planned(done, rule):
+    found = re.search(rf"^{rule} +(\d+)", done.stdout, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def test_nothing_is_pretrained_unless_asked_for(snakemake):
+    done = snakemake("-n")
+    assert done.returncode == 0, done.stdout
+    assert planned(done, "pretrain") == planned(done, "features") == 0
+
+
+@pytest.mark.parametrize("modality", ["image", "spectrum"])
+def test_either_encoder_can_be_pretrained_for_its_own_sake(snakemake, modality):
+    done = snakemake("-n", f"results/demo/pretrain/{modality}/model.safetensors")
+    assert done.returncode == 0, done.stdout
+    assert planned(done, "pretrain") == 1 and planned(done, "train") == 0
+
+
+@pytest.mark.parametrize("chosen", ["true", "demo"])
+def test_pretrained_encoders_are_frozen_and_their_features_stored(snakemake, chosen):
+    done = snakemake("-n", "--config", PRETRAINED % (chosen, chosen))
+    assert done.returncode == 0, done.stdout
+    assert planned(done, "pretrain") == 2 and planned(done, "features") == 2
+    assert "results/demo/pretrain/image/model.safetensors" in done.stdout
+
+
+def test_pretrained_encoder_can_be_where_training_starts(snakemake):
+    done = snakemake("-n", "--config", "model={image: {pretrained: true, frozen: false}}")
+    assert done.returncode == 0, done.stdout
+    assert planned(done, "pretrain") == 1 and planned(done, "features") == 0
+
+
+def test_encoder_of_another_run_is_taken_if_it_is_there(snakemake, project):
+    path = project / "results" / "first" / "pretrain" / "spectrum" / "model.safetensors"
+    chosen = PRETRAINED % ("false", "first")
+    done = snakemake("-n", "--config", chosen)
+    assert done.returncode == 1
+    assert "`results/first/pretrain/spectrum/model.safetensors`: no such file, but" in done.stdout
+    assert "Traceback" not in done.stdout
+    path.parent.mkdir(parents=True)
+    path.touch()
+    done = snakemake("-n", "--config", chosen)
+    assert done.returncode == 0, done.stdout
+    assert planned(done, "pretrain") == 0 and planned(done, "features") == 2
+
+
+def test_published_encoder_that_is_pretrained_here_is_not_fetched(snakemake):
+    done = snakemake("-n", "--config", "model={spectrum: {encoder: spender, pretrained: true}}")
+    assert done.returncode == 0, done.stdout
+    assert planned(done, "pretrain") == 1 and planned(done, "weights") == 0

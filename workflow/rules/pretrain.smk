@@ -1,0 +1,53 @@
+rule pretrain:
+    input:
+        manifest="results/{run}/dataset/manifest.json",
+        modules=code(
+            "callbacks",
+            "encoders/aion",
+            "encoders/astrodino",
+            "encoders/attention",
+            "encoders/base",
+            "encoders/compact",
+            "encoders/resnet",
+            "encoders/specformer",
+            "encoders/spender",
+            "frozen",
+            "heads",
+            "images",
+            "loaders",
+            "losses",
+            "masked_spectra",
+            "model",
+            "momentum_contrast",
+            "pretrain",
+            "pretrained",
+            "spectra",
+            "stein_views",
+            "training",
+        ),
+    output:
+        weights="results/{run}/{trial}pretrain/{modality}/model.safetensors",
+        config="results/{run}/{trial}pretrain/{modality}/config.json",
+        history="results/{run}/{trial}pretrain/{modality}/history.csv",
+        card="results/{run}/{trial}pretrain/{modality}/README.md",
+    log:
+        "logs/{run}/{trial}pretrain_{modality}.log",
+    benchmark:
+        "logs/{run}/{trial}pretrain_{modality}.benchmark.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 16
+    resources:
+        mem_mb=lambda wildcards: 4000 + model_mb(wildcards),
+        gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
+    params:
+        # outside the declared outputs, so that an interrupted training is not lost
+        state="results/{run}/{trial}pretraining/{modality}",
+        modality="{modality}",
+        encoder=lambda wildcards: pretrained_encoder(
+            wildcards.modality, trial_config(wildcards)
+        ),
+        settings=lambda wildcards: pretrain_settings(wildcards.modality),
+        provenance={"run": config["run"], "source": config["source"]},
+    script:
+        "../scripts/pretrain.py"
