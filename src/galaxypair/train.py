@@ -7,21 +7,21 @@ import logging
 import pickle
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import lightning
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from galaxypair import __version__, checkpoints, features, loaders, model, tables
+from galaxypair import __version__, arithmetic, checkpoints, features, loaders, model, tables
 from galaxypair.callbacks import AtomicCheckpoints, History
 from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.frozen import frozen_modalities
+from galaxypair.saving import BestAndLast
 
 logger = logging.getLogger(__name__)
 
@@ -130,13 +130,12 @@ def fit(
     task = ContrastiveTask(model_settings, settings, len(train_loader), stored)
     checkpoints.load_published(task.model, model_settings, weights or {})
     history = History(settings["loss"], train_loader.batch_size, val_loader.batch_size)
-    saved = ModelCheckpoint(folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False)
     trainer = lightning.Trainer(
         accelerator=accelerator,
         devices=1,
         precision=settings["precision"],
         max_epochs=settings["epochs"],
-        callbacks=[history, saved],
+        callbacks=[history, BestAndLast(folder)],
         plugins=[AtomicCheckpoints()],
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
         log_every_n_steps=1,
@@ -146,7 +145,8 @@ def fit(
     )
     # frozen encoders are meant to be in it
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
-    trainer.fit(task, train_loader, val_loader, ckpt_path=_resume_point(folder), weights_only=True)
+    with arithmetic.fast_float32() if accelerator == "cpu" else nullcontext():
+        trainer.fit(task, train_loader, val_loader, ckpt_path=_resume_point(folder), weights_only=True)
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
     task.on_load_checkpoint(best)
     task.load_state_dict(best["state_dict"])

@@ -8,6 +8,7 @@ if trains():
             train_features=features_of("train"),
             val_features=features_of("val"),
             modules=code(
+                "arithmetic",
                 "callbacks",
                 "checkpoints",
                 "contrastive",
@@ -26,6 +27,7 @@ if trains():
                 "loaders",
                 "losses",
                 "model",
+                "saving",
                 "spectra",
                 "train",
                 "views",
