@@ -155,5 +155,3 @@ def redshifts(manifest: dict) -> dict[int, float]:
     blocks = io.iter_shards(manifest, ["targetid", "z"])
     pairs = (zip(b["targetid"].tolist(), b["z"].tolist(), strict=True) for b in blocks)
     return dict(itertools.chain.from_iterable(pairs))
-        t: z for block in blocks for t, z in zip(block["targetid"].tolist(), block["z"].tolist(), strict=True)
-    }
