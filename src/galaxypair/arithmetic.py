@@ -7,8 +7,13 @@ import torch
 
 
 @contextmanager
-def fast_float32() -> Iterator[None]:
+def fast_float32(device: str) -> Iterator[None]:
     """Multiply matrices by oneDNN instead of MKL, where that loses no precision.
+
+    Parameters
+    ----------
+    device : str
+        Where the matrices are; unless that is "cpu", all stays as it is.
 
     Notes
     -----
@@ -16,6 +21,9 @@ def fast_float32() -> Iterator[None]:
     units (a Zen 5: 51 instead of 116 Gmul/s). Precision "medium" leaves them to oneDNN, which on some
     processors then rounds to bfloat16: there a product with the unit matrix tells, and all stays as it was.
     """
+    if device != "cpu":
+        yield
+        return
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     try:

@@ -10,12 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from galaxypair import __version__, heads, model
 from galaxypair.encoders.base import Encoder, misfit
-from galaxypair.encoders.resnet import N_PROJECTION, N_TRUNK
+from galaxypair.encoders.resnet import N_PROJECTION, N_TRUNK, mlp
 from galaxypair.errors import DataError
 from galaxypair.io.checkpoints import read_checkpoint
-from galaxypair.io.files import sha256
 from galaxypair.tables import MODALITIES
 
 logger = logging.getLogger(__name__)
@@ -75,7 +73,7 @@ def read_stein(path: Path) -> dict[str, Tensor]:
         state = _take(state, {"encoder_q.": ""}, path)
     # without this, weights of any ResNet-50 would pass for theirs where the projection is not needed
     with torch.device("meta"):
-        head = heads.mlp(N_TRUNK, N_PROJECTION)
+        head = mlp(N_TRUNK, N_PROJECTION)
     found = {key.removeprefix("fc."): value for key, value in state.items() if key.startswith("fc.")}
     if difference := misfit(head, found):
         raise DataError(
@@ -226,7 +224,7 @@ def load_encoder(encoder: Encoder, name: str, path: Path) -> None:
     load_strictly(encoder, state, path)
 
 
-def load_published(made: model.PairModel, settings: dict, weights: Mapping[str, Path]) -> None:
+def load_published(made: nn.Module, settings: dict, weights: Mapping[str, Path]) -> None:
     """Put published weights into a model's encoders, and where asked into the image head.
 
     Parameters
@@ -248,68 +246,6 @@ def load_published(made: model.PairModel, settings: dict, weights: Mapping[str, 
         state = read_stein(weights["image"])
         head = {key.removeprefix("fc."): value for key, value in state.items() if key.startswith("fc.")}
         load_strictly(made.heads["image"], head, weights["image"])
-
-
-def import_model(path: Path, settings: dict) -> tuple[model.PairModel, dict]:
-    """Read a published model as one of ours.
-
-    Parameters
-    ----------
-    path : Path
-    settings : dict
-        Section `model` of the config; it names the layout and describes both towers.
-
-    Returns
-    -------
-    made : PairModel
-        In evaluation mode.
-    exported : dict
-        What `config.json` says about it.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read, or holds another model than the settings describe.
-    """
-    made = model.build_empty(settings)
-    load_strictly(made, LAYOUTS[settings["checkpoint_layout"]](path), path)
-    exported = {
-        "model": settings,
-        "checkpoint": {"file": path.name, "layout": settings["checkpoint_layout"], "sha256": sha256(path)},
-        "n_parameters": model.n_parameters(made),
-        "versions": {"galaxypair": __version__, "torch": torch.__version__},
-    }
-    return made.eval(), exported
-
-
-def card(run: str, exported: dict) -> str:
-    """Write the model card.
-
-    Parameters
-    ----------
-    run : str
-    exported : dict
-        From `import_model`.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
-    image, spectrum = (exported["model"][m] for m in ("image", "spectrum"))
-    checkpoint = exported["checkpoint"]
-    return (
-        f"# Image-spectrum model of run `{run}`\n\n"
-        f"Imported, not trained here: `{checkpoint['file']}` (layout {checkpoint['layout']}, SHA-256 "
-        f"{checkpoint['sha256']}), {exported['n_parameters']:,} parameters. Which galaxies it was trained on "
-        "is for its authors to say; scores on those are no test.\n\n"
-        f"- Images: {image['encoder']} {image[image['encoder']]}, central {image['crop_px']} pixels, head "
-        f"{image['head']}\n"
-        f"- Spectra: {spectrum['encoder']} {spectrum[spectrum['encoder']]}, head {spectrum['head']}\n"
-        f"- Embeddings: {exported['model']['embedding_dim']} dimensions, in evaluation mode (no dropout, no "
-        "augmentations)\n"
-        "- Load with `galaxypair.model.load(folder)`; weights are safetensors, settings in `config.json`\n"
-    )
 
 
 def load_strictly(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:

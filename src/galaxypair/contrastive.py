@@ -78,7 +78,8 @@ class ContrastiveTask(lightning.LightningModule):
         # tied to the step, so that a resumed training equals an undisturbed one; the global
         # generator serves dropout
         step_seed = self.settings["seed"] * 1_000_003 + self.global_step
-        torch.manual_seed(step_seed)
+        # without a GPU not for all kinds of devices, which takes milliseconds
+        (torch if self.device.type == "cuda" else torch.default_generator).manual_seed(step_seed)
         generator = torch.Generator().manual_seed(step_seed)
         loss = self._loss("train", batch, generator)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["row"]))
@@ -115,8 +116,10 @@ class ContrastiveTask(lightning.LightningModule):
         groups = [{"params": [p for p in self.model.parameters() if p.requires_grad], "weight_decay": decay}]
         if learned := list(self.loss.parameters()):
             groups.append({"params": learned, "weight_decay": 0.0})
-        # one pass over all weights instead of ten: with small heads that is a third of a step
-        optimiser = OPTIMISERS[self.settings["optimizer"]](groups, rate, fused=True)
+        # one pass over the weights instead of ten: of heads alone a tenth of a step. In mixed precision
+        # Lightning cannot clip the gradients of a fused one
+        fused = self.settings["precision"] == "32-true"
+        optimiser = OPTIMISERS[self.settings["optimizer"]](groups, rate, fused=fused)
         if self.settings["schedule"] == "plateau":
             plateau = lr_scheduler.ReduceLROnPlateau(optimiser, **self.settings["plateau"])
             # never by Lightning, which forgets the step of the epoch that it resumes after

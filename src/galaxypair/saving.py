@@ -30,7 +30,7 @@ class BestAndLast(Checkpoint):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
         """Look at the epoch's loss; save if it is time."""
-        ended = trainer.current_epoch + 1 == trainer.max_epochs
+        ended = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         # the clocks of several processes differ, and all have to take part in saving
         due = trainer.strategy.broadcast(ended or time.monotonic() - self._saved >= SAVE_EVERY_S)
         loss = float(trainer.callback_metrics["val_loss"])

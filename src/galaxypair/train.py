@@ -7,7 +7,7 @@ import logging
 import pickle
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import lightning
@@ -145,7 +145,7 @@ def fit(
     )
     # frozen encoders are meant to be in it
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
-    with arithmetic.fast_float32() if accelerator == "cpu" else nullcontext():
+    with arithmetic.fast_float32(accelerator):
         trainer.fit(task, train_loader, val_loader, ckpt_path=_resume_point(folder), weights_only=True)
     best = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
     task.on_load_checkpoint(best)

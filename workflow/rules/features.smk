@@ -8,6 +8,7 @@ if trains() and cached_encoders():
                 weights_of("spectrum") if "spectrum" in cached_encoders() else []
             ),
             modules=code(
+                "arithmetic",
                 "checkpoints",
                 "encoders/aion",
                 "encoders/astrodino",
@@ -15,13 +16,12 @@ if trains() and cached_encoders():
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
+                "encoders/registry",
                 "encoders/specformer",
                 "encoders/spender",
                 "features",
-                "heads",
                 "images",
                 "loaders",
-                "model",
                 "spectra",
                 "views",
             ),

@@ -18,6 +18,7 @@ if trains():
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
+                "encoders/registry",
                 "encoders/specformer",
                 "encoders/spender",
                 "features",
