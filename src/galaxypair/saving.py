@@ -42,7 +42,7 @@ class BestAndLast(Checkpoint):
                 state = self._best["state_dict"]
                 self._best["state_dict"] = {name: value.to("cpu", copy=True) for name, value in state.items()}
         if due:
-            trainer.save_checkpoint(self._folder / "last.ckpt")
+            trainer.save_checkpoint(self._folder / "last.ckpt", weights_only=False)
             self._saved = time.monotonic()
 
     def on_save_checkpoint(self, trainer: lightning.Trainer, *_: object) -> None:
