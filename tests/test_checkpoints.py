@@ -21,7 +21,7 @@ from checkpoint_factories import (
     spender_state,
 )
 
-from galaxypair import checkpoints, model
+from galaxypair import checkpoints, imported, model
 from galaxypair.encoders.resnet import SteinResNet50
 from galaxypair.encoders.spender import SpenderEncoder
 from galaxypair.errors import DataError
@@ -231,7 +231,7 @@ def test_swapped_files_are_refused(stein_file, rep_file):
 @torch.inference_mode()
 def test_imported_model_embeds_as_its_authors_network_does_in_evaluation_mode(rep_file, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
-        made, exported = checkpoints.import_model(rep_file, rep_settings())
+        made, exported = imported.import_model(rep_file, rep_settings())
     assert "temperature (1)" in caplog.text
     model.save(made, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(exported))
@@ -255,9 +255,9 @@ def test_other_sizes_of_the_head_are_a_setting(tmp_path):
     with pytest.raises(
         DataError, match=r"`heads.spectrum.0.weight` has shape \(256, 256\).*`model.prelu_mlp`"
     ):
-        checkpoints.import_model(path, rep_settings())
+        imported.import_model(path, rep_settings())
     settings = rep_settings(prelu_mlp={"hidden": [256, 256], "dropout": 0.1})
-    made, exported = checkpoints.import_model(path, settings)
+    made, exported = imported.import_model(path, settings)
     assert not made.training
     assert exported["n_parameters"] == 27_966_656 + 3_115_392 + 165_120
     assert exported["checkpoint"]["file"] == "b.ckpt"

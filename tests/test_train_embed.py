@@ -12,7 +12,7 @@ from factories import make_dataset, make_joint
 from test_model import SETTINGS
 from test_preprocess import CUTS
 
-from galaxypair import callbacks, embed, io, loaders, model, preprocess, quality, train, training
+from galaxypair import callbacks, embed, io, loaders, model, preprocess, quality, saving, train, training
 from galaxypair.encoders.compact import CompactSpectrumEncoder
 from galaxypair.errors import ConfigError, DataError
 
@@ -313,3 +313,26 @@ def test_absent_modality_is_embedded_as_nan():
     out = embed.embed_batch(made, batch)
     assert np.isnan(out["image"][1]).all()
     assert np.isfinite(out["image"][0]).all() and np.isfinite(out["spectrum"]).all()
+
+
+@pytest.mark.parametrize("every_s", [0, 30])
+def test_training_stopped_after_epochs_that_were_not_saved_repeats_them(
+    manifest, tmp_path, monkeypatch, every_s
+):
+    monkeypatch.setattr(saving, "SAVE_EVERY_S", every_s)
+
+    def stop(self, trainer, *_):
+        if trainer.current_epoch == 3:
+            raise RuntimeError("stopped")
+
+    settings = {**TRAIN, "epochs": 5}
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.History, "on_train_epoch_start", stop)
+        with pytest.raises(RuntimeError, match="stopped"):
+            train.fit(manifest, tmp_path / "stopped", SETTINGS, settings, threads=1)
+    last = torch.load(tmp_path / "stopped" / "last.ckpt", weights_only=True)
+    assert last["epoch"] == (2 if every_s == 0 else 0)
+    resumed, rows = train.fit(manifest, tmp_path / "stopped", SETTINGS, settings, threads=1)
+    straight, expected = train.fit(manifest, tmp_path / "straight", SETTINGS, settings, threads=1)
+    assert torch.equal(weights(resumed), weights(straight))
+    assert rows.equals(expected)

@@ -11,7 +11,7 @@ import transformer_factories as small
 from checkpoint_factories import prefixed
 from test_config import SCHEMA, changed
 
-from galaxypair import checkpoints, config, heads, images, model, rgb, spectra
+from galaxypair import checkpoints, config, heads, images, imported, model, rgb, spectra
 from galaxypair.encoders.astrodino import AstroDINO
 from galaxypair.encoders.specformer import Specformer
 from galaxypair.errors import ConfigError, DataError
@@ -178,7 +178,7 @@ def test_a_batch_in_training_is_one_thing(shrunk, monkeypatch):
 @torch.inference_mode()
 def test_imported_model_embeds_as_its_authors_does_in_evaluation_mode(shrunk, tmp_path):
     path = small.make_astroclip(tmp_path / "astroclip.ckpt")
-    made, exported = checkpoints.import_model(path, small.settings())
+    made, exported = imported.import_model(path, small.settings())
     model.save(made, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(exported))
     loaded, states = model.PairModel.from_pretrained(tmp_path), small.states()
@@ -208,9 +208,9 @@ def test_weight_that_does_not_fit_is_named(shrunk, tmp_path):
     stray = {"image_encoder.backbone.register_tokens": torch.zeros(1, 4, 16)}
     path = small.make_astroclip(tmp_path / "astroclip.ckpt", **stray)
     with pytest.raises(DataError, match=r"holds `encoders.image.register_tokens`"):
-        checkpoints.import_model(path, small.settings())
+        imported.import_model(path, small.settings())
     with pytest.raises(DataError, match=r"`heads.image.cross_attention.query` has shape \(1, 1, 8\)"):
-        checkpoints.import_model(path, small.settings(embedding_dim=12))
+        imported.import_model(path, small.settings(embedding_dim=12))
 
 
 FORMS = {

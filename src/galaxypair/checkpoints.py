@@ -10,12 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from galaxypair import __version__, heads, model, pretrained
+from galaxypair import pretrained
 from galaxypair.encoders.base import Encoder, misfit
-from galaxypair.encoders.resnet import N_PROJECTION, N_TRUNK
+from galaxypair.encoders.resnet import N_PROJECTION, N_TRUNK, mlp
 from galaxypair.errors import DataError
 from galaxypair.io.checkpoints import read_checkpoint
-from galaxypair.io.files import sha256
 from galaxypair.tables import MODALITIES
 
 logger = logging.getLogger(__name__)
@@ -75,7 +74,7 @@ def read_stein(path: Path) -> dict[str, Tensor]:
         state = _take(state, {"encoder_q.": ""}, path)
     # without this, weights of any ResNet-50 would pass for theirs where the projection is not needed
     with torch.device("meta"):
-        head = heads.mlp(N_TRUNK, N_PROJECTION)
+        head = mlp(N_TRUNK, N_PROJECTION)
     found = {key.removeprefix("fc."): value for key, value in state.items() if key.startswith("fc.")}
     if difference := misfit(head, found):
         raise DataError(
@@ -234,7 +233,7 @@ def load_encoder(encoder: Encoder, name: str, path: Path) -> None:
     load_strictly(encoder, state, path)
 
 
-def load_published(made: model.PairModel, settings: dict, weights: Mapping[str, Path]) -> None:
+def load_published(made: nn.Module, settings: dict, weights: Mapping[str, Path]) -> None:
     """Put published or pretrained weights into a model's encoders, and where asked into the image head.
 
     Parameters
@@ -256,38 +255,6 @@ def load_published(made: model.PairModel, settings: dict, weights: Mapping[str, 
         state = _read_encoder("stein_resnet50", weights["image"])
         head = {key.removeprefix("fc."): value for key, value in state.items() if key.startswith("fc.")}
         load_strictly(made.heads["image"], head, weights["image"])
-
-
-def import_model(path: Path, settings: dict) -> tuple[model.PairModel, dict]:
-    """Read a published model as one of ours.
-
-    Parameters
-    ----------
-    path : Path
-    settings : dict
-        Section `model` of the config; it names the layout and describes both towers.
-
-    Returns
-    -------
-    made : PairModel
-        In evaluation mode.
-    exported : dict
-        What `config.json` says about it.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read, or holds another model than the settings describe.
-    """
-    made = model.build_empty(settings)
-    load_strictly(made, LAYOUTS[settings["checkpoint_layout"]](path), path)
-    exported = {
-        "model": settings,
-        "checkpoint": {"file": path.name, "layout": settings["checkpoint_layout"], "sha256": sha256(path)},
-        "n_parameters": model.n_parameters(made),
-        "versions": {"galaxypair": __version__, "torch": torch.__version__},
-    }
-    return made.eval(), exported
 
 
 def load_strictly(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from galaxypair import checkpoints, io, loaders, model, views
+from galaxypair import arithmetic, checkpoints, io, loaders, views
+from galaxypair.encoders import registry
 from galaxypair.encoders.base import Encoder
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.runtime import Progress
@@ -88,7 +89,8 @@ def build(
         for start in range(0, len(rows), BLOCK_ROWS):
             read = dataset.__getitems__(rows[start : start + BLOCK_ROWS])
             batch = {column: values.to(device) for column, values in read.items()}
-            blocks.append(_encode(made, n_views, batch, settings, [number, start]))
+            with arithmetic.fast_float32(device):
+                blocks.append(_encode(made, n_views, batch, settings, [number, start]))
             progress.update(len(batch["row"]))
         io.write_arrays(part, {c: np.concatenate([b[c] for b in blocks]) for c in blocks[0]})
     _join(list(parts.values()), path, len(dataset))
@@ -129,11 +131,15 @@ def read(path: Path, manifest: dict, split: str) -> dict[str, Tensor]:
 
 
 def _load(encoders: dict[str, dict], weights: dict[str, Path], device: str) -> dict[str, Encoder]:
-    made = {modality: model.build_encoder(modality, part) for modality, part in encoders.items()}
-    for modality, encoder in made.items():
+    made = {}
+    for modality, part in encoders.items():
         if modality in weights:
-            checkpoints.load_encoder(encoder, encoders[modality]["encoder"], weights[modality])
-    return {modality: encoder.eval().to(device) for modality, encoder in made.items()}
+            encoder = registry.build_empty(modality, part)
+            checkpoints.load_encoder(encoder, part["encoder"], weights[modality])
+        else:
+            encoder = registry.build_encoder(modality, part)
+        made[modality] = encoder.eval().to(device)
+    return made
 
 
 def _n_views(modality: str, split: str, settings: dict) -> int:

@@ -6,20 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-
-def mlp(n_features: int, embedding_dim: int) -> nn.Sequential:
-    """Make a head of two layers with a ReLU between, as momentum contrast has it.
-
-    Parameters
-    ----------
-    n_features, embedding_dim : int
-
-    Returns
-    -------
-    nn.Sequential
-        Weights `0`, `2`: with 2048 features and 128 dimensions the `fc` of Stein et al. 2021.
-    """
-    return nn.Sequential(nn.Linear(n_features, n_features), nn.ReLU(), nn.Linear(n_features, embedding_dim))
+from galaxypair.encoders.resnet import mlp
 
 
 def prelu_mlp(n_features: int, embedding_dim: int, hidden: list[int], dropout: float) -> nn.Sequential:

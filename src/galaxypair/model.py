@@ -12,27 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from galaxypair import heads, images, io, tables
-from galaxypair.encoders.aion import AionImageEncoder, AionSpectrumEncoder
-from galaxypair.encoders.astrodino import AstroDINO
 from galaxypair.encoders.base import Encoder, misfit
-from galaxypair.encoders.compact import CompactImageEncoder, CompactSpectrumEncoder
-from galaxypair.encoders.resnet import SteinResNet50
-from galaxypair.encoders.specformer import Specformer
-from galaxypair.encoders.spender import SpenderEncoder
+from galaxypair.encoders.registry import build_encoder
 from galaxypair.errors import WeightsError
-
-IMAGE_ENCODERS = {
-    "compact": CompactImageEncoder,
-    "stein_resnet50": SteinResNet50,
-    "astrodino": AstroDINO,
-    "aion": AionImageEncoder,
-}
-SPECTRUM_ENCODERS = {
-    "compact": CompactSpectrumEncoder,
-    "spender": SpenderEncoder,
-    "specformer": Specformer,
-    "aion": AionSpectrumEncoder,
-}
 
 
 class PairModel(nn.Module):
@@ -173,25 +155,6 @@ def build(settings: dict) -> PairModel:
         for part, encoder in zip(parts, encoders, strict=True)
     )
     return PairModel(*encoders, *made_heads, dim)
-
-
-def build_encoder(modality: str, settings: dict) -> Encoder:
-    """Make an untrained encoder.
-
-    Parameters
-    ----------
-    modality : {"image", "spectrum"}
-    settings : dict
-        Section `model.image` or `model.spectrum` of the config.
-
-    Returns
-    -------
-    Encoder
-    """
-    name = settings["encoder"]
-    if modality == "image":
-        return IMAGE_ENCODERS[name](crop_px=settings["crop_px"], **settings[name])
-    return SPECTRUM_ENCODERS[name](**settings[name])
 
 
 def build_empty(settings: dict) -> PairModel:

@@ -8,11 +8,11 @@ import lightning
 import pandas as pd
 import torch
 from lightning.fabric.plugins import ClusterEnvironment
-from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from galaxypair import (
     __version__,
+    arithmetic,
     checkpoints,
     distributed,
     experiment_logs,
@@ -27,6 +27,7 @@ from galaxypair.callbacks import AtomicCheckpoints, History, MidEpochCheckpoints
 from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.frozen import frozen_modalities
+from galaxypair.saving import BestAndLast
 from galaxypair.throughput import Throughput
 
 
@@ -139,7 +140,8 @@ def run(
         task.compile_parts()
     trainer = _trainer(folder, settings, processes, environment, joint)
     try:
-        trainer.fit(task, train_loader, val_loader, ckpt_path=last, weights_only=True)
+        with arithmetic.fast_float32(processes.accelerator):
+            trainer.fit(task, train_loader, val_loader, ckpt_path=last, weights_only=True)
     except SystemExit:  # which Lightning makes of it
         raise KeyboardInterrupt from None
 
@@ -158,13 +160,6 @@ def _trainer(
         r"You're resuming from a checkpoint that ended before",  # the loader leaves out what is done
     ):
         warnings.filterwarnings("ignore", message=expected)
-    # the last one after the best one, whose state it holds
-    saved = [
-        ModelCheckpoint(
-            folder, name, monitor=monitor, save_on_train_epoch_end=True, enable_version_counter=False
-        )
-        for name, monitor in (("best", "val_loss"), ("last", None))
-    ]
     patience = settings["early_stop_epochs"]
     return lightning.Trainer(
         accelerator=processes.accelerator,
@@ -180,7 +175,7 @@ def _trainer(
             MidEpochCheckpoints(folder / "last.ckpt", settings["checkpoint_minutes"]),
             Throughput(),
             *([Patience(patience)] if patience else []),
-            *saved,
+            BestAndLast(folder),
         ],
         plugins=[AtomicCheckpoints(), environment],
         gradient_clip_val=settings["gradient_clip"],

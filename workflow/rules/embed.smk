@@ -10,6 +10,7 @@ rule embed:
             "encoders/base",
             "encoders/compact",
             "encoders/resnet",
+            "encoders/registry",
             "encoders/specformer",
             "encoders/spender",
             "heads",

@@ -8,6 +8,7 @@ rule pretrain:
             "encoders/attention",
             "encoders/base",
             "encoders/compact",
+            "encoders/registry",
             "encoders/resnet",
             "encoders/specformer",
             "encoders/spender",

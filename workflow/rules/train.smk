@@ -8,6 +8,7 @@ if trains():
             train_features=lambda wildcards: features_of("train", wildcards),
             val_features=lambda wildcards: features_of("val", wildcards),
             modules=code(
+                "arithmetic",
                 "callbacks",
                 "checkpoints",
                 "contrastive",
@@ -17,6 +18,7 @@ if trains():
                 "encoders/base",
                 "encoders/compact",
                 "encoders/resnet",
+                "encoders/registry",
                 "encoders/specformer",
                 "encoders/spender",
                 "experiment_logs",
@@ -28,6 +30,7 @@ if trains():
                 "losses",
                 "model",
                 "pretrained",
+                "saving",
                 "schedules",
                 "spectra",
                 "throughput",

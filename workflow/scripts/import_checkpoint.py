@@ -5,13 +5,13 @@ from stage import stage
 import json
 from pathlib import Path
 
-from galaxypair import checkpoints, io, model
+from galaxypair import imported, io, model
 
 
 def import_checkpoint(
     *, weights: Path, config: Path, checkpoint: Path, model_settings: dict, run: str
 ) -> None:
-    made, exported = checkpoints.import_model(checkpoint, model_settings)
+    made, exported = imported.import_model(checkpoint, model_settings)
     model.save(made, weights)
     exported = {"run": run, **exported}
     io.write_text(json.dumps(exported, indent=1) + "\n", config)

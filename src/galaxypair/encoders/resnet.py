@@ -3,10 +3,25 @@
 import torch
 from torch import Tensor, nn
 
-from galaxypair import heads, images
+from galaxypair import images
 from galaxypair.encoders.base import Encoder
 
 N_TRUNK, N_PROJECTION = 2048, 128
+
+
+def mlp(n_features: int, embedding_dim: int) -> nn.Sequential:
+    """Make a head of two layers with a ReLU between, as momentum contrast has it.
+
+    Parameters
+    ----------
+    n_features, embedding_dim : int
+
+    Returns
+    -------
+    nn.Sequential
+        Weights `0`, `2`: with 2048 features and 128 dimensions the `fc` of Stein et al. 2021.
+    """
+    return nn.Sequential(nn.Linear(n_features, n_features), nn.ReLU(), nn.Linear(n_features, embedding_dim))
 
 
 class _Bottleneck(nn.Module):
@@ -77,7 +92,7 @@ class SteinResNet50(Encoder):
         self.layer3 = _stage(512, 256, 6, 2)
         self.layer4 = _stage(1024, 512, 3, 2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = heads.mlp(N_TRUNK, N_PROJECTION) if output == "projection" else nn.Identity()
+        self.fc = mlp(N_TRUNK, N_PROJECTION) if output == "projection" else nn.Identity()
         self.n_features = N_PROJECTION if output == "projection" else N_TRUNK
         self.to(memory_format=torch.channels_last)
 
