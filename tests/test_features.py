@@ -92,6 +92,15 @@ def test_first_view_is_the_plain_galaxy_and_further_ones_are_augmented(manifest,
     assert (distances + torch.eye(3) > 1e-4).all()
 
 
+def test_weights_that_are_read_are_not_drawn_before(published):
+    before = torch.get_rng_state()
+    made = features._load({m: SETTINGS[m] for m in tables.MODALITIES}, published, "cpu")
+    assert torch.equal(torch.get_rng_state(), before)
+    for modality, path in published.items():
+        state = torch.load(path, weights_only=True)
+        assert all(torch.equal(v, state[k]) for k, v in made[modality].state_dict().items())
+
+
 def test_validation_has_one_view(manifest, tmp_path, published):
     found = build(manifest, "val", tmp_path / "val.h5", published)
     assert {m: values.shape[1] for m, values in found.items()} == {"image": 1, "spectrum": 1}
