@@ -120,7 +120,7 @@ def test_nothing_is_asked_of_the_training_where_embeddings_are_there():
 
 def published(**changes):
     settings = changed("model.from_checkpoint", "rep.ckpt")
-    settings["model"]["image"] |= {"encoder": "stein_resnet50", "head": "mlp"}
+    settings["model"]["image"] |= {"encoder": "stein_resnet50", "head": "mlp", "crop_px": 96}
     settings["model"]["spectrum"] |= {"encoder": "spender", "head": "prelu_mlp"}
     settings["model"] |= changes
     return settings
@@ -135,6 +135,10 @@ def test_published_checkpoint_needs_no_train_split():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (
+            published(image=DEFAULTS["model"]["image"] | {"encoder": "stein_resnet50", "head": "mlp"}),
+            r"`model.image.crop_px` is 64, but the encoder stein_resnet50 was trained on 96 pixels",
+        ),
         (published(from_run="demo"), r"`model.from_run` and `model.from_checkpoint` name two models"),
         (
             published(image=DEFAULTS["model"]["image"]),

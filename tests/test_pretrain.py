@@ -137,7 +137,8 @@ def test_galaxies_that_lack_the_other_modality_are_trained_on(manifest, modality
     folder = manifest["paths"][0].parent / f"lone_{modality}"
     io.write_arrays(folder / "a.h5", stored | {f"has_{other}": stored[f"has_{other}"] & False})
     lone = manifest | {"paths": [folder / "a.h5"]}
-    train_loader, _ = pretrain._make_loaders(lone, modality, SMALL[modality] | {"batch_size": 2}, workers=0)
+    settings = SMALL[modality] | {"batch_size": 2}
+    train_loader, _ = pretrain._make_loaders(lone, modality, settings, pin_memory=False)
     assert len(train_loader.dataset) == (stored["split"] == 0).sum()
 
 

@@ -14,7 +14,17 @@ import torch
 from test_model import SETTINGS
 from test_train_embed import TRAIN, make_manifest, weights
 
-from galaxypair import callbacks, experiment_logs, loaders, model, schedules, tables, throughput, train
+from galaxypair import (
+    callbacks,
+    experiment_logs,
+    loaders,
+    model,
+    schedules,
+    tables,
+    throughput,
+    train,
+    training,
+)
 from galaxypair.contrastive import ContrastiveTask
 from galaxypair.errors import ConfigError
 
@@ -196,8 +206,8 @@ def test_wandb_stays_offline_without_key_or_network(tmp_path, monkeypatch, key, 
 
 
 def test_project_of_wandb_does_not_start_a_training_anew():
-    key = train.state_key(SETTINGS, TRAIN, "data", [])
-    assert key == train.state_key(SETTINGS, {**TRAIN, "wandb_project": "galaxies"}, "data", [])
+    key = training.state_key(SETTINGS, TRAIN, "data", [])
+    assert key == training.state_key(SETTINGS, {**TRAIN, "wandb_project": "galaxies"}, "data", [])
 
 
 def test_image_encoders_with_convolutions_are_in_channels_last_order(tmp_path):

@@ -285,7 +285,7 @@ def test_config_of_the_published_model_passes():
             {"image_head": "cross_attention"},
             r"`model.image.head` is cross_attention, but.*cross_attention_bare.*astroclip_v2_checkpoint.yaml",
         ),
-        ({"image_crop_px": 96}, r"`model.image.crop_px` is 96, but checkpoints.*hold 144"),
+        ({"image_crop_px": 96}, r"`model.image.crop_px` is 96, but the encoder astrodino was trained on 144"),
         (
             {"image_astrodino": {"output": "cls"}},
             r"`model.image.head` is cross_attention_bare, which reads tokens",

@@ -36,11 +36,11 @@ LAYOUTS = {  # of published checkpoints: what each holds
         "embedding_dim": 1024,
         "image.encoder": "astrodino",
         "image.head": "cross_attention_bare",
-        "image.crop_px": 144,
         "spectrum.encoder": "specformer",
         "spectrum.head": "cross_attention",
     },
 }
+NATIVE_CROP_PX = {"stein_resnet50": 96, "astrodino": 144, "aion": 96}  # of published image encoders
 
 
 def load_schema(path: Path) -> dict:
@@ -225,8 +225,19 @@ def _model_contradictions(model: dict) -> list[str]:
             f"`model.{key}` is {_at(model, key)}, but checkpoints of layout {layout} hold {value}; take it "
             f"over from config/{layout}_checkpoint.yaml."
             for key, value in differing
-        ] or _heads_that_do_not_fit(model)
-    return _heads_that_do_not_fit(model)
+        ] or _towers_that_do_not_fit(model)
+    return _towers_that_do_not_fit(model)
+
+
+def _towers_that_do_not_fit(model: dict) -> list[str]:
+    image, lines = model["image"], _heads_that_do_not_fit(model)
+    native = NATIVE_CROP_PX.get(image["encoder"])
+    if native not in (None, image["crop_px"]) and not image["pretrained"]:
+        lines.append(
+            f"`model.image.crop_px` is {image['crop_px']}, but the encoder {image['encoder']} was trained on "
+            f"{native} pixels; choose that."
+        )
+    return lines
 
 
 def _training_contradictions(config: dict) -> list[str]:

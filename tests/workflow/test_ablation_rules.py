@@ -42,7 +42,7 @@ def test_plain_run_trains_no_variant(snakemake, project):
 
 
 def test_features_are_made_once_for_all_trials_that_read_the_same(snakemake, project):
-    encoder = {"encoder": "stein_resnet50", "stein_resnet50": {"stretch": "raw"}}
+    encoder = {"encoder": "stein_resnet50", "crop_px": 96, "stein_resnet50": {"stretch": "raw"}}
     variants = {
         "same": {"model": {"image": {"head": "mlp"}}},
         "rgb": {"model": {"image": {"stein_resnet50": {"stretch": "stein_rgb"}}}},

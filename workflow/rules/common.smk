@@ -174,14 +174,22 @@ def pretrained_weights(modality, wildcards):
         return (
             f"results/{wildcards.run}/{next(same)}pretrain/{modality}/model.safetensors"
         )
-    path = f"results/{chosen}/pretrain/{modality}/model.safetensors"
-    if not Path(path).exists():
-        raise WorkflowError(
-            f"`{path}`: no such file, but `model.{modality}.pretrained` names the run {chosen}. Make it with "
-            f"that run's config: `snakemake --cores all {path} --configfile ...`; or set the key to true, to "
-            "pretrain here."
-        )
-    return path
+    return f"results/{chosen}/pretrain/{modality}/model.safetensors"
+
+
+def check_pretrained():
+    """Stop if the pretrained weights of another run are not there."""
+    for settings in TRIALS.values():
+        for modality in ("image", "spectrum"):
+            chosen = settings["model"][modality]["pretrained"]
+            path = f"results/{chosen}/pretrain/{modality}/model.safetensors"
+            if chosen in (True, False, config["run"]) or Path(path).exists():
+                continue
+            raise WorkflowError(
+                f"`{path}`: no such file, but `model.{modality}.pretrained` names the run {chosen}. Make it "
+                f"with that run's config: `snakemake --cores all {path} --configfile ...`; or set the key to "
+                "true, to pretrain here."
+            )
 
 
 def weights_of(modality, wildcards):

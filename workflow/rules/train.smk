@@ -1,5 +1,7 @@
 if trains():
 
+    check_pretrained()
+
     rule train:
         input:
             manifest="results/{run}/dataset/manifest.json",
