@@ -1,7 +1,7 @@
 """Compare training and embedding from shards with the same steps on one batch in memory.
 
 `python benchmarks/loader.py [--threads 2] [--passes 5] [--manifest M]`. Model and batch sizes of the demo;
-without a manifest, shards of noise in a temporary folder (200 MB). Both sides take turns, a pass over the
+without a manifest, shards of noise in a temporary folder (400 MB). Both sides take turns, a pass over the
 shards each; the figures are the medians of the ratios. CPU time is what counts where other programs run too.
 """
 
@@ -28,7 +28,7 @@ from galaxypair import embed, io, loaders, model, tables
 from galaxypair.contrastive import ContrastiveTask
 
 CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
-SHARDS, ROWS = 4, 256
+SHARDS, ROWS = 4, 512
 Side = Callable[[], np.ndarray]
 
 
