@@ -2,7 +2,7 @@
 
 `python -m benchmarks pretrain` pretrains both compact encoders as config.yaml has it, on a mock survey of
 3,000 galaxies. `python benchmarks/pretrain.py DATASET PRETRAIN` takes a run's folders `dataset` and
-`pretrain` instead. Random encoders have their BatchNorm adapted to the survey, without which they are worse.
+`pretrain` instead. Features are standardised by the train split, as AstroCLIP's own protocol does.
 """
 
 import subprocess
@@ -33,23 +33,13 @@ def make(folder: Path) -> tuple[Path, Path]:
 
 @torch.inference_mode()
 def features(encoder: torch.nn.Module, dataset: loaders.ShardDataset, modality: str) -> tuple:
-    """Compute unit features and read redshifts of a split."""
+    """Compute features and read redshifts of a split."""
     found, z = [], []
     for rows in np.array_split(np.arange(len(dataset)), max(1, len(dataset) // 128)):
         batch = dataset.__getitems__(rows)
-        found.append(torch.nn.functional.normalize(encoder(batch[modality], batch["z"]), dim=1))
+        found.append(encoder(batch[modality], batch["z"]))
         z.append(batch["z"])
     return torch.cat(found).numpy(), torch.cat(z).numpy()
-
-
-@torch.no_grad()
-def adapt(encoder: torch.nn.Module, manifest: dict, modality: str) -> torch.nn.Module:
-    """Give the BatchNorm of a random encoder the statistics of the train split."""
-    for part in encoder.modules():
-        if isinstance(part, torch.nn.BatchNorm2d):
-            part.momentum = None  # a plain mean over the batches
-    features(encoder.train(), loaders.ShardDataset(manifest, "train", (modality, "z")), modality)
-    return encoder
 
 
 def r2(encoder: torch.nn.Module, manifest: dict, modality: str) -> float:
@@ -59,6 +49,7 @@ def r2(encoder: torch.nn.Module, manifest: dict, modality: str) -> float:
         features(encoder.eval(), loaders.ShardDataset(manifest, split, columns), modality)
         for split in ("train", "test")
     )
+    a, b = ((values - a.mean(0)) / (a.std(0) + 1e-6) for values in (a, b))
     predicted = zeroshot.predict(a, known[:, None], b, K)[:, 0]
     return 1 - float(np.sum((z - predicted) ** 2) / np.sum((z - z.mean()) ** 2))
 
@@ -74,7 +65,7 @@ def main() -> None:
             random = []
             for seed in (42, 43, 44):
                 torch.manual_seed(seed)
-                encoder = adapt(model.build_encoder(modality, part), manifest, modality)
+                encoder = model.build_encoder(modality, part)
                 random.append(r2(encoder, manifest, modality))
             checkpoints.load_encoder(encoder, part["encoder"], path)
             found = r2(encoder, manifest, modality)
