@@ -1,4 +1,5 @@
 import copy
+import sys
 
 import numpy as np
 import pytest
@@ -103,6 +104,13 @@ def test_weights_that_are_read_are_not_drawn_before(published):
 
 def test_validation_has_one_view(manifest, tmp_path, published):
     found = build(manifest, "val", tmp_path / "val.h5", published)
+    assert {m: values.shape[1] for m, values in found.items()} == {"image": 1, "spectrum": 1}
+
+
+def test_single_view_needs_no_settings_of_augmentations(manifest, tmp_path, published, monkeypatch):
+    """As rule `features` hands them over."""
+    monkeypatch.setattr(sys.modules[__name__], "VIEWS", {"views": 1, "feature_dtype": "float32"})
+    found = build(manifest, "train", tmp_path / "f.h5", published)
     assert {m: values.shape[1] for m, values in found.items()} == {"image": 1, "spectrum": 1}
 
 

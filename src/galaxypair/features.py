@@ -162,9 +162,11 @@ def _encode(
         raw, z, seen = batch[modality], batch["z"], []
         crop_px = encoder.crop_px if modality == "image" else 0
         for view in range(n_views[modality]):
-            seed = np.random.SeedSequence([settings["seed"], *place, view]).generate_state(1, np.uint32)
-            generator = torch.Generator().manual_seed(int(seed[0]))
-            shown = views.augment(modality, raw, settings, crop_px, generator) if view else raw
+            shown = raw
+            if view:  # without augmented ones the settings have no seed
+                seed = np.random.SeedSequence([settings["seed"], *place, view]).generate_state(1, np.uint32)
+                generator = torch.Generator().manual_seed(int(seed[0]))
+                shown = views.augment(modality, raw, settings, crop_px, generator)
             seen.append(encoder(shown, z).float().cpu().numpy())
         out[modality] = _stored(np.stack(seen, 1), settings["feature_dtype"], modality)
     return out
