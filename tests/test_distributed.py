@@ -104,6 +104,17 @@ def test_two_processes_have_loss_and_gradients_of_one_to_1e_5(of_two, loss, n):
             torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-5)
 
 
+def test_each_process_draws_its_own_augmentations(monkeypatch):
+    """The first of several, as a process alone does."""
+    seeds = []
+    monkeypatch.setattr(ContrastiveTask, "_loss", lambda *given: seeds.append(given[3]) or torch.zeros(()))
+    for rank in (0, 0, 1, 2):
+        ContrastiveTask(FROZEN, PLAIN, 1, rank=rank).training_step({}, 0)
+    drawn = [torch.rand(3, generator=generator).tolist() for generator in seeds]
+    assert drawn[0] == drawn[1]
+    assert len({tuple(numbers) for numbers in drawn}) == 3
+
+
 # --- the order of the galaxies -------------------------------------------------------------------
 
 
@@ -172,7 +183,7 @@ ASKED = {"kind": "KeyboardInterrupt", "message": "", "time": 3.0, "traceback": "
         ({0: BUG, 1: LOST}, RuntimeError, "ValueError: no such shape"),
         ({0: LOST}, GalaxypairError, r"was killed \(of 2, number 1\).*from the last checkpoint"),
         ({}, GalaxypairError, r"was killed \(of 2, number 0, 1\)"),
-        ({0: ASKED, 1: LOST}, KeyboardInterrupt, ""),
+        ({0: ASKED, 1: LOST}, KeyboardInterrupt, None),
     ],
 )
 def test_error_that_explains_the_others_is_told(tmp_path, notes, kind, message):
