@@ -191,6 +191,8 @@ def _best(
     folder: Path, model_settings: dict, settings: dict, weights: Mapping[str, Path]
 ) -> tuple[model.PairModel, pd.DataFrame]:
     """Read the best epoch and the history of a training that is done."""
+    # checkpoints leave frozen encoders out; of one without weights to read, the same are drawn again
+    lightning.seed_everything(settings["seed"], verbose=False)
     task = ContrastiveTask(model_settings, settings, 1)
     checkpoints.load_published(task.model, model_settings, weights)
     best, last = (

@@ -210,7 +210,7 @@ def test_heads_of_the_recipe_are_trained_on_the_features_of_published_encoders(p
     assert found["image"].shape[1:] == (2, 2048) and found["spectrum"].shape[1:] == (1, 256)
     embeddings = io.read_embeddings(results / "embeddings" / "test.parquet")
     assert all(np.isfinite(embeddings.raw[m]).all() for m in tables.MODALITIES)
-    assert "stein_resnet50" in (results / "model" / "README.md").read_text(encoding="utf-8")
+    assert "stein_resnet50" in (results / "model" / "config.json").read_text(encoding="utf-8")
     plan = snakemake(project, target, "-n", "--config", "train={epochs: 3}", settings="heads.yaml")
     assert "rule train:" in plan and "rule features:" not in plan
 
