@@ -97,7 +97,7 @@ def training(manifest: dict) -> tuple[Side, Side]:
     dataset = loaders.ShardDataset(manifest, "train")
     size = CONFIG["train"]["batch_size"]
     order = loaders.EpochSampler(len(dataset), 1)
-    shards = loaders.loader(dataset, size, order=order)
+    shards = loaders.loader(dataset, loaders.Share(order, size))
     memory = OneBatch(dataset.__getitems__(np.arange(size)), len(shards))
     return lambda: train_on(shards), lambda: train_on(memory)
 

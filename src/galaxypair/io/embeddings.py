@@ -49,7 +49,8 @@ class EmbeddingsWriter:
             [("targetid", pa.int64()), ("split", pa.string()), *((n, vector) for n in names)]
         )
         self._split, self._dim = split, dim
-        self._writer = pq.ParquetWriter(path, self._schema)
+        # vectors have hardly two equal numbers: to look for them takes most of the time of writing
+        self._writer = pq.ParquetWriter(path, self._schema, use_dictionary=["split"])
 
     def __enter__(self) -> "EmbeddingsWriter":
         return self
