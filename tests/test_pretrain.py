@@ -18,11 +18,11 @@ from galaxypair import (
     model,
     model_card,
     pretrain,
-    pretrained,
     tables,
     train,
 )
 from galaxypair.errors import ConfigError, DataError
+from galaxypair.io.checkpoints import write_weights
 
 COMMON = {
     "seed": 1,
@@ -165,7 +165,7 @@ def export(folder, modality, part, weights):
     dataset = {"crop_px": 112, "splits": {"train": 20}, "fingerprint": "abc"}
     config = {"run": "first", "source": "simulate"}
     config |= pretrain.describe(modality, part, SMALL[modality], dataset, weights)
-    pretrained.save(weights, folder / "model.safetensors")
+    write_weights(weights, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config))
     return folder / "model.safetensors"
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, distributed, nn
-from torch.distributed._functional_collectives import all_gather_single
 
 MAX_SCALE = 100.0  # of learned scales, as in CLIP: beyond it single pairs decide the loss
 FIRST_BIAS = -10.0  # of the sigmoid loss, as published: nearly all pairs of a batch are no pairs
@@ -34,8 +33,11 @@ def gather(rows: Tensor, sizes: Sequence[int]) -> Tensor:
     DistributedDataParallel takes of the weights' gradients puts this right. What the loss itself learns
     has the full gradient in each process, and that mean leaves it as it is.
     """
-    if not distributed.is_initialized():
+    if not (distributed.is_available() and distributed.is_initialized()):
         return rows
+    # what the warning of the deprecated public one names; not in every build of PyTorch
+    from torch.distributed._functional_collectives import all_gather_single
+
     longest = max(sizes)
     padded = F.pad(rows, (0, 0, 0, longest - len(rows)))  # a collective takes equal shapes
     parts = all_gather_single(padded, 0, distributed.group.WORLD).split(longest)

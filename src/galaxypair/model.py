@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from galaxypair import heads, images, io, tables
+from galaxypair import heads, images, tables
 from galaxypair.encoders.base import Encoder, misfit
 from galaxypair.encoders.registry import build_encoder
 from galaxypair.errors import WeightsError
+from galaxypair.io.checkpoints import write_weights
 
 
 class PairModel(nn.Module):
@@ -186,9 +187,7 @@ def save(model: PairModel, weights: Path) -> None:
     model : PairModel
     weights : Path
     """
-    state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    with io.atomic_path(weights) as part:
-        save_file(state, part)
+    write_weights(model.state_dict(), weights)
 
 
 def n_parameters(model: nn.Module) -> int:

@@ -139,7 +139,7 @@ def fit(
     task = PretrainingTask(objective, settings, settings["epochs"] * len(train_loader))
     history = History(None, train_loader.batch_size, val_loader.batch_size, section=f"pretrain.{modality}")
     # the newest under this name: without a monitor, nothing is compared
-    last = ModelCheckpoint(folder, training.NEWEST, save_top_k=1, enable_version_counter=False)
+    last = ModelCheckpoint(folder, Path(training.LAST).stem, save_top_k=1, enable_version_counter=False)
     trainer = lightning.Trainer(
         accelerator=accelerator,
         devices=1,
@@ -148,10 +148,7 @@ def fit(
         callbacks=[history, last],
         plugins=[AtomicCheckpoints(), distributed.alone()],
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
-        log_every_n_steps=1,
-        num_sanity_val_steps=0,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+        **training.TRAINER,
     )
     # the key encoder is meant to be in it
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from galaxypair import io
@@ -12,19 +12,6 @@ from galaxypair.encoders.base import Encoder
 from galaxypair.errors import DataError
 
 SUFFIX = ".safetensors"  # which no published checkpoint has
-
-
-def save(weights: dict[str, Tensor], path: Path) -> None:
-    """Write weights as safetensors.
-
-    Parameters
-    ----------
-    weights : dict of str to Tensor
-    path : Path
-    """
-    state = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-    with io.atomic_path(path) as part:
-        save_file(state, part)
 
 
 def read(path: Path, name: str) -> dict[str, Tensor]:

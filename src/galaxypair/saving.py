@@ -7,6 +7,8 @@ from pathlib import Path
 import lightning
 from lightning.pytorch.callbacks import Checkpoint
 
+from galaxypair import training
+
 SAVE_EVERY_S = 30  # epochs of heads on stored features take less than to write them down
 
 
@@ -42,13 +44,13 @@ class BestAndLast(Checkpoint):
                 state = self._best["state_dict"]
                 self._best["state_dict"] = {name: value.to("cpu", copy=True) for name, value in state.items()}
         if due:
-            trainer.save_checkpoint(self._folder / "last.ckpt", weights_only=False)
+            trainer.save_checkpoint(self._folder / training.LAST, weights_only=False)
             self._saved = time.monotonic()
 
     def on_save_checkpoint(self, trainer: lightning.Trainer, *_: object) -> None:
         """Write the best epoch first, whoever saves: the file to go on from counts on it."""
         if self._best is not None and trainer.is_global_zero:
-            trainer.strategy.checkpoint_io.save_checkpoint(self._best, self._folder / "best.ckpt")
+            trainer.strategy.checkpoint_io.save_checkpoint(self._best, self._folder / training.BEST)
         self._best = None
 
     def state_dict(self) -> dict:

@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from galaxypair import tables
+from galaxypair import tables, training
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def read(folder: Path) -> pd.DataFrame:
     pandas.DataFrame
         `tables.THROUGHPUT_COLUMNS`.
     """
-    saved = torch.load(folder / "last.ckpt", map_location="cpu", weights_only=True, mmap=True)
+    saved = torch.load(folder / training.LAST, map_location="cpu", weights_only=True, mmap=True)
     return pd.DataFrame(saved["callbacks"]["Throughput"]["rows"], columns=list(tables.THROUGHPUT_COLUMNS))
 
 

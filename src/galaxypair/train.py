@@ -172,7 +172,7 @@ def _trainer(
         max_epochs=settings["epochs"],
         callbacks=[
             History(settings["loss"], *joint.values()),
-            MidEpochCheckpoints(folder / "last.ckpt", settings["checkpoint_minutes"]),
+            MidEpochCheckpoints(folder / training.LAST, settings["checkpoint_minutes"]),
             Throughput(),
             *([Patience(patience)] if patience else []),
             BestAndLast(folder),
@@ -180,10 +180,7 @@ def _trainer(
         plugins=[AtomicCheckpoints(), environment],
         gradient_clip_val=settings["gradient_clip"],
         logger=experiment_logs.make(folder, settings["wandb_project"]),
-        log_every_n_steps=1,
-        num_sanity_val_steps=0,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+        **training.TRAINER,
     )
 
 
@@ -196,8 +193,8 @@ def _best(
     task = ContrastiveTask(model_settings, settings, 1)
     checkpoints.load_published(task.model, model_settings, weights)
     best, last = (
-        torch.load(folder / f"{name}.ckpt", map_location="cpu", weights_only=True)
-        for name in ("best", "last")
+        torch.load(folder / name, map_location="cpu", weights_only=True)
+        for name in (training.BEST, training.LAST)
     )
     task.on_load_checkpoint(best)
     task.load_state_dict(best["state_dict"])

@@ -18,7 +18,14 @@ logger = logging.getLogger(__name__)
 
 # settings of how, not of what is trained
 HOW = ("accelerator", "devices", "nodes", "checkpoint_minutes", "wandb_project")
-NEWEST = "last"  # name of the checkpoint of the last whole epoch, without its suffix
+LAST, BEST = "last.ckpt", "best.ckpt"  # to go on from, and the epoch with the lowest validation loss
+# of every trainer: progress goes to the log, curves to the loggers
+TRAINER = {
+    "log_every_n_steps": 1,
+    "num_sanity_val_steps": 0,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+}
 
 
 def state_key(model_settings: dict, settings: dict, fingerprint: str, code: list[Path]) -> str:
@@ -92,7 +99,7 @@ def resume_point(folder: Path, loader: DataLoader) -> Path | None:
     DataError
         If it cannot be read.
     """
-    last = folder / f"{NEWEST}.ckpt"
+    last = folder / LAST
     if not last.exists():
         return None
     try:

@@ -21,7 +21,6 @@ rule pretrain:
             "model",
             "momentum_contrast",
             "pretrain",
-            "pretrained",
             "spectra",
             "stein_views",
             "training",

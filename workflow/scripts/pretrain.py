@@ -5,8 +5,9 @@ from stage import stage
 import json
 from pathlib import Path
 
-from galaxypair import io, pretrained, training
+from galaxypair import io, training
 from galaxypair import pretrain as core
+from galaxypair.io.checkpoints import write_weights
 
 
 def pretrain(
@@ -18,7 +19,7 @@ def pretrain(
     with training.only_writer(folder):
         found, rows = core.fit(dataset, folder, modality, encoder, settings, threads=threads)
     exported = provenance | core.describe(modality, encoder, settings, dataset, found)
-    pretrained.save(found, weights)
+    write_weights(found, weights)
     io.write_table(rows, history)
     io.write_text(json.dumps(exported, indent=1) + "\n", config)
     io.write_text(core.card(exported, rows), card)

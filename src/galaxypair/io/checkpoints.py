@@ -1,4 +1,4 @@
-"""Checkpoints of PyTorch, read without running anything that is pickled in them."""
+"""Weights: checkpoints of PyTorch, read without running anything that is pickled in them, and safetensors."""
 
 import pickle
 import types
@@ -8,8 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
+from torch import Tensor
 
 from galaxypair.errors import DataError
+from galaxypair.io.files import atomic_path
+
+
+def write_weights(state: dict[str, Tensor], path: Path) -> None:
+    """Write weights as safetensors.
+
+    Parameters
+    ----------
+    state : dict of str to Tensor
+    path : Path
+    """
+    with atomic_path(path) as part:
+        save_file({key: value.detach().cpu().contiguous() for key, value in state.items()}, part)
 
 
 class _Placeholder:
