@@ -24,6 +24,11 @@ SECTIONS = {
     "Training": ("training_curves",),
     "Retrieval": ("retrieval_recall", "retrieval_{query}_{reference}"),
     "Zero-shot regression": ("zeroshot_summary", "zeroshot_{property}"),
+    "Protocols": (),
+    "Zero-shot in detail": (),
+    "Few-shot and posteriors": (),
+    "Baselines": (),
+    "Morphology": (),
     "Embedding space": ("umap_{property}", "mosaic_{space}"),
     "Clusters": (
         "kmeans_scan",
@@ -31,6 +36,8 @@ SECTIONS = {
         "cluster_gallery_{space}",
         "cluster_properties_{space}",
     ),
+    "Anomalies": (),
+    "Comparison": (),
     "Own galaxies": ("predictions",),
     "Differences": ("ablation",),  # of Snakemake's own report alone: it takes a training per variant and seed
 }

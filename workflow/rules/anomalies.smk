@@ -1,0 +1,1 @@
+# The galaxies unlike all others, and suspected artefacts.

@@ -1,0 +1,1 @@
+# Small networks that are trained on embeddings: few-shot regression and posteriors.

@@ -1,0 +1,1 @@
+# Answers of Galaxy Zoo's volunteers, predicted from embeddings.

@@ -1,0 +1,1 @@
+# Zero-shot scores under named protocols, side by side.

@@ -1,0 +1,67 @@
+"""What is made: by plain `snakemake`, for the report, and by `snakemake everything`."""
+
+
+# Each rule file adds its own, without `results/{run}/`: figures that the report of an evaluated survey
+# shows (names, without suffix), and files that only `snakemake everything` makes.
+REPORTED = []
+ON_DEMAND = []
+
+
+def targets():
+    """What plain `snakemake` makes."""
+    goals = (
+        ["metrics/predictions.csv", "report.html"]
+        if predicts()
+        else ["report.html", "embeddings/val.parquet"]
+    )
+    if makes_model():
+        goals.append("model/README.md")
+    if config["crossmatch"]["posteriors"]:
+        goals.append("crossmatch/posteriors.h5")
+    return [f"results/{config['run']}/{goal}" for goal in goals]
+
+
+def captions():
+    """Captions of the figures, for the report."""
+    folder = Path(str(workflow.current_basedir)).parent / "report"
+    return sorted(str(path) for path in folder.glob("*.rst"))
+
+
+def report_figures():
+    """Figures that the report shows: those of an evaluated survey, or of predictions alone.
+
+    Any further property has its own on demand: figures/zeroshot_{column}.pdf, umap_{column}.pdf.
+    """
+    if predicts():
+        names = ["ledger", "predictions"]
+    else:
+        known = ["redshift", "stellar_mass"] if catalogue() else ["redshift"]
+        pairs = ["image_image", "image_spectrum", "spectrum_image", "spectrum_spectrum"]
+        shown = ["image", "spectrum"] if has_pixels() else []
+        names = [
+            "ledger",
+            *(["example_galaxies"] if shown else []),
+            *([] if imports_embeddings() else ["training_curves"]),
+            *(["retrieval_recall"] if has_pairs() else []),
+            *(f"retrieval_{pair}" for pair in pairs if shown),
+            "zeroshot_summary",
+            *(f"zeroshot_{name}" for name in known),
+            *(f"umap_{name}" for name in known),
+            *(f"mosaic_{modality}" for modality in shown),
+            "kmeans_scan",
+            "clusters_kmeans",
+            "clusters_dbscan",
+            *(f"cluster_gallery_{modality}" for modality in shown),
+            *(f"cluster_properties_{space}" for space in spaces()),
+            *REPORTED,
+        ]
+    if not trains():
+        names = [name for name in names if name != "training_curves"]
+    return [f"results/{config['run']}/figures/{name}.png" for name in names]
+
+
+def on_demand():
+    """What `snakemake everything` makes beyond the targets: what takes longer than a demo may."""
+    return (
+        [] if predicts() else [f"results/{config['run']}/{name}" for name in ON_DEMAND]
+    )
