@@ -7,7 +7,7 @@ import pytest
 import yaml
 from factories_results import make_results
 
-from galaxypair import io, report, report_tables
+from galaxypair import captions, io, report, report_tables
 from galaxypair import tables as contract
 
 REPO = Path(__file__).resolve().parents[1]
@@ -97,28 +97,14 @@ def test_every_figure_rule_has_its_caption_script_and_section():
 @pytest.mark.parametrize(("name", "wildcards"), FIGURES.items())
 def test_captions_are_filled_from_config_and_wildcards(settings, name, wildcards):
     _, caption, _ = report.recognise(name)
-    text = report.render_caption(
-        (CAPTIONS / f"{caption}.rst").read_text(encoding="utf-8"), settings, wildcards
-    )
-    assert "{{" not in text
-    assert "system-message" not in text
-    assert str(text).startswith("<p>")
-
-
-def test_captions_follow_the_settings(settings):
-    template = (CAPTIONS / "zeroshot.rst").read_text(encoding="utf-8")
-    changed = {**settings, "zeroshot": {**settings["zeroshot"], "k": 77}}
-    text = report.render_caption(template, changed, {"property": "redshift"})
-    assert "the 77 galaxies of the train split" in text
-
-
-def test_captions_cannot_bring_in_html_or_files(settings):
-    template = "a <b>{{ snakemake.wildcards.property }}</b>\n\n"
-    template += ".. include:: /etc/hostname\n\n.. raw:: html\n\n   <script>"
-    text = report.render_caption(template, settings, {"property": "<i>z</i>"})
-    assert "<script>" not in text
-    assert "<i>" not in text
-    assert "&lt;b&gt;" in text
+    template = (CAPTIONS / f"{caption}.rst").read_text(encoding="utf-8")
+    filled = captions.fill(template, settings, wildcards, "12 test galaxies")
+    for text in (captions.as_html(filled), captions.as_latex(filled), captions.as_text(filled)):
+        assert "{{" not in text
+        assert "system-message" not in text
+        assert "12 test galaxies" in text
+        assert "12,000 simulated galaxies (seed 1)" in text
+    assert str(captions.as_html(filled)).startswith("<p>")
 
 
 # --- the page ------------------------------------------------------------------------------------

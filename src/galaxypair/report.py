@@ -7,14 +7,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import jinja2
 import pandas as pd
 import yaml
-from docutils.core import publish_parts
 from markupsafe import Markup
 
+from galaxypair import captions
 from galaxypair.fetch.address import public_settings
 
 # Section -> figures in it, written as the rules write their outputs. The caption of a figure is the
@@ -56,8 +55,8 @@ class FigureEntry:
     name : str
         Of the file, without suffix.
     section : str
-    caption : markupsafe.Markup
-        HTML.
+    text : str
+        Its caption, filled; reStructuredText.
     source : str
         The PNG as a data URI.
     command : str
@@ -66,9 +65,14 @@ class FigureEntry:
 
     name: str
     section: str
-    caption: Markup
+    text: str
     source: str
     command: str
+
+    @property
+    def caption(self) -> Markup:
+        """The caption as HTML."""
+        return captions.as_html(self.text)
 
 
 def recognise(name: str) -> tuple[str, str, dict[str, str]]:
@@ -99,31 +103,31 @@ def recognise(name: str) -> tuple[str, str, dict[str, str]]:
     raise ValueError(f"no section of the report holds a figure named `{name}`")
 
 
-def render_caption(template: str, settings: Mapping, wildcards: Mapping[str, str]) -> Markup:
-    """Fill a caption as Snakemake's own report does, and turn it into HTML.
+def describe(png: Path, folder: Path, settings: Mapping) -> tuple[str, str]:
+    """Find a figure's section and fill its caption.
 
     Parameters
     ----------
-    template : str
-        reStructuredText with Jinja expressions over `snakemake.config` and `snakemake.wildcards`.
+    png : Path
+        `results/{run}/figures/*.png`.
+    folder : Path
+        That of the captions' templates.
     settings : mapping
         The configuration.
-    wildcards : mapping of str to str
 
     Returns
     -------
-    markupsafe.Markup
+    section : str
+    text : str
+        reStructuredText.
     """
-    # text, not HTML: docutils escapes it
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    known = SimpleNamespace(config=settings, wildcards=wildcards)
-    text = environment.from_string(template).render(snakemake=known)
-    safe = {"raw_enabled": False, "file_insertion_enabled": False, "report_level": 5}
-    return Markup(publish_parts(text, writer="html5", settings_overrides=safe)["body"])
+    section, caption, wildcards = recognise(png.stem)
+    template = (folder / f"{caption}.rst").read_text(encoding="utf-8")
+    return section, captions.fill(template, settings, wildcards, captions.sample(png))
 
 
 def collect_figures(
-    pngs: Iterable[Path], captions: Path, settings: Mapping, settings_file: Path | None
+    pngs: Iterable[Path], folder: Path, settings: Mapping, settings_file: Path | None
 ) -> list[FigureEntry]:
     """Take up figures with their captions.
 
@@ -131,8 +135,8 @@ def collect_figures(
     ----------
     pngs : iterable of Path
         `results/{run}/figures/*.png`.
-    captions : Path
-        Folder of the captions.
+    folder : Path
+        That of the captions' templates.
     settings : mapping
         The configuration.
     settings_file : Path or None
@@ -144,13 +148,12 @@ def collect_figures(
     """
     entries = []
     for path in pngs:
-        section, caption, wildcards = recognise(path.stem)
-        template = (captions / f"{caption}.rst").read_text(encoding="utf-8")
+        section, text = describe(path, folder, settings)
         entries.append(
             FigureEntry(
                 path.stem,
                 section,
-                render_caption(template, settings, wildcards),
+                text,
                 "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode(),
                 redraw_command(path.with_suffix(".pdf"), settings_file),
             )
@@ -189,36 +192,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:  # an environment for figures need not train
             continue
     return found
-
-
-def origin(settings: Mapping) -> str:
-    """Say where the galaxies of a published survey come from.
-
-    Parameters
-    ----------
-    settings : mapping
-        The configuration, without credentials.
-
-    Returns
-    -------
-    str
-        Words for a sentence; empty for the sources that the page introduces in its own way.
-    """
-    source = settings["source"]
-    if source in ("download", "subset"):
-        joint = settings["download"]["files"]["joint"]
-        share = f"{100 * settings['subset']['fraction']:g} % of each group of " if source == "subset" else ""
-        return f"{share}the joint file {joint['path'] or joint['url']}"
-    if source == "hub":
-        hub = settings["hub"]
-        revision = f", revision {hub['revision']}" if hub["revision"] else ""
-        most = f", the first {hub['max_galaxies']:,} galaxies of each split" if hub["max_galaxies"] else ""
-        return f"the data set {hub['dataset']}{revision}{most}"
-    if source == "mmu":
-        mmu = settings["mmu"]
-        pair = f"images of {mmu['images']} and spectra of {mmu['spectra']}"
-        return f"{pair} (Multimodal Universe), matched within {mmu['match_radius_arcsec']:g}″"
-    return ""
 
 
 def render(
@@ -263,7 +236,7 @@ def render(
     )
     return environment.get_template("report.html.j2").render(
         settings=settings,
-        origin=origin(public_settings(settings)),
+        origin=captions.origin(settings),
         figures=figures,
         sections=[s for s in SECTIONS if any(f.section == s for f in figures)],
         tables={title: t for title, t in report_tables.items() if len(t)},

@@ -18,7 +18,11 @@ rule report:
             "results/{run}/embeddings/source.json" if imports_embeddings() else []
         ),
         code=code(
-            "figures/style", "report", "report_tables", "templates/report.html.j2"
+            "captions",
+            "figures/style",
+            "report",
+            "report_tables",
+            "templates/report.html.j2",
         ),
     output:
         html="results/{run}/report.html",
@@ -37,3 +41,28 @@ rule report:
         model_config=lambda wildcards: f"results/{trained_run()}/model/config.json",
     script:
         "../scripts/report.py"
+
+
+# for a paper: captions/report.tex of the figures that the report shows, captions/everything.tex of all
+rule captions:
+    input:
+        figures=lambda wildcards: (
+            report_figures() if wildcards.which == "report" else all_figures()
+        ),
+        templates=captions(),
+        code=code("captions", "report"),
+    output:
+        latex="results/{run}/captions/{which}.tex",
+        text="results/{run}/captions/{which}.txt",
+    log:
+        "logs/{run}/captions_{which}.log",
+    benchmark:
+        "logs/{run}/captions_{which}.benchmark.tsv"
+    wildcard_constraints:
+        which="report|everything",
+    conda:
+        "../../envs/figures.yaml"
+    params:
+        settings=config,
+    script:
+        "../scripts/captions.py"

@@ -59,6 +59,12 @@ def report_figures():
     return [f"results/{config['run']}/figures/{name}.png" for name in names]
 
 
+def all_figures():
+    """Figures that `snakemake everything` draws: those of the report first."""
+    further = [path for path in on_demand() if path.endswith(".png")]
+    return [*report_figures(), *further]
+
+
 def on_demand():
     """What `snakemake everything` makes beyond the targets: what takes longer than a demo may."""
     return (

@@ -173,6 +173,7 @@ def new_figure(width: float, height: float, note: str, *, fixed: bool = False) -
     """
     total = height + HEADER_IN
     figure = Figure((width, total))
+    figure.set_label(note)  # not drawn: `save` passes it on to the captions
     if not fixed:
         figure.set_layout_engine("constrained", rect=(0, 0, 1, height / total))
     figure.text(0.06 / width, 1 - 0.06 / total, note, va="top", ha="left", fontsize=7, color=GREY)
@@ -247,6 +248,8 @@ def empty(message: str) -> Figure:
 def save(figure: Figure, pdf: Path, png: Path, *, dpi: int, mock: bool) -> None:
     """Write a figure as PDF and PNG; the same figure gives the same bytes.
 
+    Both files tell the sample in their metadata: that of `new_figure`.
+
     Parameters
     ----------
     figure : matplotlib.figure.Figure
@@ -258,14 +261,15 @@ def save(figure: Figure, pdf: Path, png: Path, *, dpi: int, mock: bool) -> None:
     """
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it tells of each table it prunes
     width, height = figure.get_size_inches()
+    note = figure.get_label()
     if mock:
         where = {"x": 1 - 0.06 / width, "y": 1 - 0.06 / height, "va": "top", "ha": "right"}
         figure.text(s="MOCK SURVEY", fontsize=7, fontweight="bold", color=MARK, **where)
     figure.draw_without_rendering()  # panels of a set shape settle only in a second layout
     with io.atomic_path(pdf) as part:
-        figure.savefig(part, dpi=max(dpi, PRINT_DPI), metadata={"CreationDate": None})
+        figure.savefig(part, dpi=max(dpi, PRINT_DPI), metadata={"CreationDate": None, "Subject": note})
     with io.atomic_path(png) as part:
-        figure.savefig(part, dpi=dpi, metadata={"Software": None})
+        figure.savefig(part, dpi=dpi, metadata={"Software": None, "Description": note})
 
 
 def caption(axes: Axes, text: str, side: str) -> None:
