@@ -36,7 +36,7 @@ SECTIONS = {
         "cluster_properties_{space}",
     ),
     "Anomalies": (),
-    "Comparison": (),
+    "Comparison": ("compare",),
     "Own galaxies": ("predictions",),
     "Differences": ("ablation",),  # of Snakemake's own report alone: it takes a training per variant and seed
 }

@@ -224,6 +224,21 @@ METRIC_COLUMNS = (
 # ablation/table.csv: variant, differs, seeds, and of what is shown {metric}_{target}_{query}_{reference}
 # with _mean and _sd over the seeds (sample standard deviation; NaN of a single seed).
 ABLATION_COLUMNS = ("variant", "seed", "metric", "target", "reference", "query", "value", "n")
+# published/values.csv of this package, and metrics/compare.csv: what others published and reproduced
+PUBLISHED_COLUMNS = (
+    "protocol",
+    "model",  # AstroCLIP, or what was embedded with in its place; empty: a supervised network
+    *("reference", "query", "target", "metric"),  # as in METRIC_COLUMNS
+    *("published", "published_by"),  # by the authors of the method
+    *("reproduced", "reproduced_by"),  # by others
+    "note",
+)
+COMPARE_COLUMNS = (
+    *PUBLISHED_COLUMNS[:-1],
+    *("ours", "low", "high", "n"),  # of this run, with 68 % interval
+    "reason",  # why `ours` is empty
+    "note",
+)
 # projections/umap_{space}.parquet: targetid, x, y; spaces below.
 SPACES = ("image", "spectrum", "both")
 # clusters/{kmeans,dbscan}_{space}.parquet: targetid, cluster (-1 = noise of DBSCAN).

@@ -12,6 +12,7 @@ from galaxypair import trials as ablation_trials
 from galaxypair.errors import ConfigError
 from galaxypair.frozen import cached_modalities
 from galaxypair.published.layouts import holds_pixels, split_files
+from galaxypair.published.survey import refusal as not_comparable
 from snakemake.exceptions import WorkflowError
 
 _SCHEMA = config_check.load_schema(

@@ -1,0 +1,66 @@
+"""What every figure must hold: no text clipped or over other text, no empty panel."""
+
+from contextlib import contextmanager
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+
+from galaxypair.figures import style
+
+DPI = 100
+SLACK_PX = 1.0  # letters' boxes are a little larger than the letters
+
+
+class _Recorder(RendererAgg):
+    """Draws as usual, and notes where each text went."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.boxes = []
+
+    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):  # noqa: PLR0917 - matplotlib's own
+        if mtext is not None and s.strip():
+            self.boxes.append((s, mtext.get_window_extent(self)))
+        super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
+
+
+def faults(figure):
+    """Sentences that name what is wrong with a figure."""
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(DPI)
+    figure.draw_without_rendering()
+    width, height = (round(v * DPI) for v in figure.get_size_inches())
+    renderer = _Recorder(width, height, DPI)
+    canvas.renderer = renderer
+    figure.draw(renderer)
+    found = []
+    for s, box in renderer.boxes:
+        outside = max(-box.x0, -box.y0, box.x1 - width, box.y1 - height)
+        if outside > SLACK_PX:
+            found.append(f"{s!r} is clipped by {outside:.0f} px")
+    boxes = list({(s, *box.extents.round(1)): (s, box) for s, box in renderer.boxes}.values())
+    for i, (s, a) in enumerate(boxes):
+        for other, b in boxes[i + 1 :]:
+            over = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+            if min(over) > SLACK_PX:
+                found.append(f"{s!r} lies over {other!r} by {min(over):.1f} px")
+    for axes in figure.axes:
+        drawn = [*axes.lines, *axes.collections, *axes.images, *axes.patches, *axes.texts, *axes.containers]
+        if axes.get_visible() and axes.axison and not drawn:
+            found.append(f"the panel {axes.get_title(loc='left') or axes.get_title()!r} is empty")
+    return found
+
+
+@contextmanager
+def watched(monkeypatch):
+    """Check at the end every figure that was drawn meanwhile."""
+    figures = []
+    start = style.new_figure
+
+    def new_figure(*args, **kwargs):
+        figures.append(start(*args, **kwargs))
+        return figures[-1]
+
+    monkeypatch.setattr(style, "new_figure", new_figure)
+    yield
+    wrong = [fault for figure in figures for fault in faults(figure)]
+    assert not wrong, "\n".join(wrong)
