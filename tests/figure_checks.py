@@ -26,6 +26,8 @@ class _Recorder(RendererAgg):
 def faults(figure):
     """Sentences that name what is wrong with a figure."""
     canvas = FigureCanvasAgg(figure)
+    if not any(text.get_text() == "MOCK SURVEY" for text in figure.texts):
+        style.stamp(figure)
     figure.set_dpi(DPI)
     figure.draw_without_rendering()
     width, height = (round(v * DPI) for v in figure.get_size_inches())

@@ -37,6 +37,11 @@ SECTIONS = {
     ),
     "Anomalies": (),
     "Comparison": ("compare",),
+    "Diagrams": (
+        "diagram_contrastive_learning",
+        "diagram_{modality}_encoder",
+        "diagram_dbscan",
+    ),
     "Own galaxies": ("predictions",),
     "Differences": ("ablation",),  # of Snakemake's own report alone: it takes a training per variant and seed
 }

@@ -170,6 +170,16 @@ LEAK_PAIR_COLUMNS = (
 # modalities, shard by shard. View 0 is the galaxy as it is, and the only one of val and of a modality that
 # is not augmented.
 
+# --- model/layers.csv: what the model is made of, in the order in which it runs ----------------------
+LAYER_COLUMNS = (
+    "modality",
+    "part",  # encoder, head
+    "layer",  # class of the layer or block
+    "count",  # so many alike in a row
+    "shape",  # of what it gives for one galaxy: channels first
+    "parameters",  # of all of them, with normalisation and activation that follow
+)
+
 # --- model/history.csv: one row per epoch; chance: the loss of embeddings that tell nothing ---------
 HISTORY_COLUMNS = (
     "epoch",  # counted from 1

@@ -245,6 +245,19 @@ def empty(message: str) -> Figure:
 
 
 @styled
+def stamp(figure: Figure) -> None:
+    """Say on a figure that its galaxies are simulated.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    """
+    width, height = figure.get_size_inches()
+    where = {"x": 1 - 0.06 / width, "y": 1 - 0.06 / height, "va": "top", "ha": "right"}
+    figure.text(s="MOCK SURVEY", fontsize=7, fontweight="bold", color=MARK, **where)
+
+
+@styled
 def save(figure: Figure, pdf: Path, png: Path, *, dpi: int, mock: bool) -> None:
     """Write a figure as PDF and PNG; the same figure gives the same bytes.
 
@@ -260,11 +273,9 @@ def save(figure: Figure, pdf: Path, png: Path, *, dpi: int, mock: bool) -> None:
         The galaxies are simulated: say so on the figure.
     """
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it tells of each table it prunes
-    width, height = figure.get_size_inches()
     note = figure.get_label()
     if mock:
-        where = {"x": 1 - 0.06 / width, "y": 1 - 0.06 / height, "va": "top", "ha": "right"}
-        figure.text(s="MOCK SURVEY", fontsize=7, fontweight="bold", color=MARK, **where)
+        stamp(figure)
     figure.draw_without_rendering()  # panels of a set shape settle only in a second layout
     with io.atomic_path(pdf) as part:
         figure.savefig(part, dpi=max(dpi, PRINT_DPI), metadata={"CreationDate": None, "Subject": note})
