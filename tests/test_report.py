@@ -107,6 +107,17 @@ def test_captions_are_filled_from_config_and_wildcards(settings, name, wildcards
     assert str(captions.as_html(filled)).startswith("<p>")
 
 
+def test_captions_say_which_k_was_used(settings):
+    template = (CAPTIONS / "zeroshot.rst").read_text(encoding="utf-8")
+    for k, words in (
+        (77, ["the 77 galaxies of the train split"]),
+        ([9, 5], ["the k galaxies of the train split", "of k = 5, 9 the one"]),
+    ):
+        changed = {**settings, "zeroshot": {**settings["zeroshot"], "k": k}}
+        text = captions.fill(template, changed, {"property": "redshift"}, "")
+        assert all(word in text for word in words)
+
+
 # --- the page ------------------------------------------------------------------------------------
 
 
