@@ -224,6 +224,18 @@ METRIC_COLUMNS = (
 # ablation/table.csv: variant, differs, seeds, and of what is shown {metric}_{target}_{query}_{reference}
 # with _mean and _sd over the seeds (sample standard deviation; NaN of a single seed).
 ABLATION_COLUMNS = ("variant", "seed", "metric", "target", "reference", "query", "value", "n")
+# metrics/spectrum_snr.parquet: targetid, spectrum_snr (median per bin of wavelength), of the test split.
+# metrics/zeroshot_bins.csv: metrics of zeroshot.csv, of galaxies between two quantiles of a property; value,
+# low and high are empty where a bin holds too few galaxies. The property reference_distance is that to the
+# k-th nearest reference, of each pair its own.
+BIN_COLUMNS = (
+    "property",
+    "bin",  # counted from 0, by rising property
+    "bin_low",
+    "bin_high",
+    "bin_median",  # of the property, of all test galaxies in the bin
+    *METRIC_COLUMNS,
+)
 # projections/umap_{space}.parquet: targetid, x, y; spaces below.
 SPACES = ("image", "spectrum", "both")
 # clusters/{kmeans,dbscan}_{space}.parquet: targetid, cluster (-1 = noise of DBSCAN).
@@ -251,4 +263,6 @@ LABELS = {
     "mag_r": "r [AB mag]",
     "mag_z": "z band [AB mag]",
     "mag_w1": "W1 [AB mag]",
+    "spectrum_snr": "spectrum S/N per bin",
+    "reference_distance": "distance to k-th reference",
 }
