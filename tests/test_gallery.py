@@ -165,6 +165,8 @@ def test_scripts_run_from_ledger_to_gallery(tmp_path, monkeypatch):
     run_script(
         "zeroshot",
         **{name: parquet[name] for name in ("train", "test", "properties", "predictions")},
+        val=None,
+        choice=tmp_path / "zeroshot.json",
         metrics=tmp_path / "zeroshot.csv",
         settings={"targets": None, "k": 4, "bootstrap": 10, "seed": 1},
     )

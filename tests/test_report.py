@@ -110,6 +110,9 @@ def test_captions_follow_the_settings(settings):
     changed = {**settings, "zeroshot": {**settings["zeroshot"], "k": 77}}
     text = report.render_caption(template, changed, {"property": "redshift"})
     assert "the 77 galaxies of the train split" in text
+    changed["zeroshot"]["k"] = [9, 5]
+    text = report.render_caption(template, changed, {"property": "redshift"})
+    assert "the k galaxies of the train split" in text and "of k = 5, 9 the one" in text
 
 
 def test_captions_cannot_bring_in_html_or_files(settings):

@@ -5,9 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.preprocessing import StandardScaler
 
 from galaxypair import io, tables, zeroshot
 from galaxypair.errors import ConfigError, DataError
+from galaxypair.protocols import OWN, PAIRS, Protocol
 
 
 @pytest.fixture
@@ -28,10 +30,20 @@ def survey(tmp_path):
     return (*parts, properties)
 
 
+def run(train, test, properties, protocol, *, targets=None, val=None) -> zeroshot.Result:
+    splits = {"train": train, "val": val, "test": test}
+    rng = np.random.default_rng(0)
+    return zeroshot.evaluate(splits, properties, protocol=protocol, targets=targets, bootstrap=20, rng=rng)
+
+
 def evaluate(train, test, properties, targets=None, k=16):
-    return zeroshot.evaluate(
-        train, test, properties, targets=targets, k=k, bootstrap=20, rng=np.random.default_rng(0)
-    )
+    result = run(train, test, properties, Protocol(OWN, k), targets=targets)
+    return result.scores, result.predictions
+
+
+def first(embeddings, n) -> io.Embeddings:
+    raw, unit = ({m: v[:n] for m, v in part.items()} for part in (embeddings.raw, embeddings.unit))
+    return io.Embeddings(embeddings.targetid[:n], raw, unit)
 
 
 def replace(embeddings, rows, modality, value) -> io.Embeddings:
@@ -40,20 +52,33 @@ def replace(embeddings, rows, modality, value) -> io.Embeddings:
     return io.Embeddings(embeddings.targetid, embeddings.raw, unit)
 
 
-def test_predictions_agree_with_one_regressor_per_pair_and_target(survey):
+@pytest.mark.parametrize("weights", ["distance", "uniform"])
+@pytest.mark.parametrize("vectors", ["unit", "raw", "standardised"])
+def test_predictions_agree_with_scikit_learn_to_1e_10(survey, weights, vectors):
     train, test, properties = survey
-    _, predictions = evaluate(train, test, properties)
-    assert len(predictions.groupby(["reference", "query", "target"], observed=True)) == 2 * 2 * 2
-    for (reference, query, target), part in predictions.groupby(
-        ["reference", "query", "target"], observed=True
-    ):
+    protocol = Protocol("parity", 16, weights=weights, vectors=vectors)
+    predictions = run(train, test, properties, protocol).predictions
+    groups = predictions.groupby(["reference", "query", "target"], observed=True)
+    assert len(groups) == len(PAIRS) * 2
+    sides = {}
+    for m in tables.MODALITIES:
+        known, asked = (part.unit[m] if vectors == "unit" else part.raw[m] for part in (train, test))
+        if vectors == "standardised":
+            scaler = StandardScaler().fit(known.astype("f8"))
+            known, asked = (scaler.transform(part.astype("f8")) for part in (known, asked))
+        sides[m] = known, asked
+    scale = np.float32(np.sqrt(2))
+    sides["both"] = tuple(np.hstack(parts) / scale for parts in zip(*sides.values(), strict=True))
+    for (reference, query, target), part in groups:
         label = properties.set_index("targetid")[target]
         labelled = np.isfinite(label.loc[train.targetid].to_numpy())
         asked = np.isfinite(label.loc[test.targetid].to_numpy())
-        regressor = KNeighborsRegressor(n_neighbors=16, weights="distance")
-        regressor.fit(train.unit[reference][labelled], label.loc[train.targetid[labelled]].astype("f8"))
+        regressor = KNeighborsRegressor(n_neighbors=16, weights=weights)
+        known = sides[reference][0][labelled].astype("f8")
+        regressor.fit(known, label.loc[train.targetid[labelled]].astype("f8"))
+        expected = regressor.predict(sides[query][1][asked].astype("f8"))
         np.testing.assert_array_equal(part["targetid"], test.targetid[asked])
-        np.testing.assert_allclose(part["y_pred"], regressor.predict(test.unit[query][asked]), rtol=1e-6)
+        np.testing.assert_allclose(part["y_pred"], expected, rtol=1e-10)
         np.testing.assert_allclose(part["y_true"], label.loc[part["targetid"]])
 
 
@@ -83,7 +108,7 @@ def test_scores_have_the_columns_of_the_contract_and_ordered_intervals(survey):
     assert scores.query("target == 'z'")["n"].eq(100).all()
     n_mass = np.isfinite(survey[2]["log_mstar"][200:]).sum()
     assert scores.query("target == 'log_mstar'")["n"].eq(n_mass).all()
-    assert len(predictions) == 4 * (100 + n_mass)
+    assert len(predictions) == 5 * (100 + n_mass)
 
 
 def test_redshift_errors_are_relative_and_those_of_mass_are_not(survey):
@@ -96,17 +121,26 @@ def test_redshift_errors_are_relative_and_those_of_mass_are_not(survey):
         assert bias == pytest.approx(np.median(error))
 
 
-def test_query_among_the_references_is_dropped(survey, caplog):
-    train, test, properties = survey
-    leaky = io.Embeddings(
-        np.concatenate([train.targetid, test.targetid]),
-        {},
-        {m: np.concatenate([train.unit[m], test.unit[m]]) for m in tables.MODALITIES},
+def merge(one, other) -> io.Embeddings:
+    raw, unit = (
+        {m: np.concatenate([a[m], b[m]]) for m in tables.MODALITIES}
+        for a, b in ((one.raw, other.raw), (one.unit, other.unit))
     )
-    _, expected = evaluate(train, test, properties)
-    _, predictions = evaluate(leaky, test, properties)
-    pd.testing.assert_frame_equal(predictions, expected)
-    assert "100 galaxies of the train split are also in the test split" in caplog.text
+    return io.Embeddings(np.concatenate([one.targetid, other.targetid]), raw, unit)
+
+
+def test_query_among_the_references_stops(survey):
+    train, test, properties = survey
+    with pytest.raises(DataError, match=r"100 galaxies .*`train_to_test` \(TARGETID 200, 201, 202, \.\.\.\)"):
+        evaluate(merge(train, test), test, properties)
+
+
+@pytest.mark.parametrize("other", ["train", "test"])
+def test_validation_galaxy_in_another_split_stops(survey, other):
+    train, test, properties = survey
+    leaked = first(train if other == "train" else test, 1)
+    with pytest.raises(DataError, match=rf"1 galaxies are among both the {other} and the validation split"):
+        run(train, test, properties, Protocol(OWN, (4, 16)), val=leaked)
 
 
 def test_galaxies_without_a_modality_are_left_out_there_alone(survey):
@@ -117,6 +151,7 @@ def test_galaxies_without_a_modality_are_left_out_there_alone(survey):
     n = scores.query("metric == 'r2'").set_index(["reference", "query"])["n"]
     assert n["image"].to_dict() == {"image": 90, "spectrum": 100}
     assert n["spectrum"].to_dict() == {"image": 90, "spectrum": 100}
+    assert n["both"].to_dict() == {"both": 90}
     assert np.isfinite(predictions["y_pred"]).all()
 
 
@@ -185,7 +220,7 @@ def test_galaxies_without_a_row_of_properties_have_no_label(survey, caplog):
 
 
 def test_too_few_references_for_every_target_stop(survey):
-    with pytest.raises(DataError, match=r"No property \(z, log_mstar\) is known for 201 galaxies"):
+    with pytest.raises(DataError, match=r"no property \(z, log_mstar\) is known for 201 references"):
         evaluate(*survey, k=201)
 
 
@@ -193,3 +228,58 @@ def test_survey_without_any_labels_stops(survey):
     train, test, properties = survey
     with pytest.raises(DataError, match="none has values"):
         evaluate(train, test, properties.assign(z=np.nan, log_mstar=np.nan))
+
+
+def split_validation(train) -> tuple[io.Embeddings, io.Embeddings]:
+    rows = np.arange(len(train.targetid)) % 4 == 0
+    parts = []
+    for use in (~rows, rows):
+        raw, unit = ({m: v[use] for m, v in part.items()} for part in (train.raw, train.unit))
+        parts.append(io.Embeddings(train.targetid[use], raw, unit))
+    return tuple(parts)
+
+
+def test_k_is_chosen_on_validation_galaxies_alone(survey):
+    train, test, properties = survey
+    train, val = split_validation(train)
+    noisy = properties.assign(z=properties["z"] + np.random.default_rng(5).normal(0, 0.05, len(properties)))
+    noisy = noisy.drop(columns="log_mstar")
+    chosen = run(train, test, noisy, Protocol(OWN, (1, 100, 12)), val=val)
+    assert chosen.k == 12 == min(chosen.validation, key=chosen.validation.get)
+    assert set(chosen.validation) == {1, 100, 12}
+    fixed = run(train, test, noisy, Protocol(OWN, 12))
+    pd.testing.assert_frame_equal(chosen.scores, fixed.scores)
+    by_hand = []
+    for reference, query in PAIRS:
+        side = train.unit | {"both": np.hstack(list(train.unit.values()))}
+        asked = val.unit | {"both": np.hstack(list(val.unit.values()))}
+        label = noisy.set_index("targetid")["z"]
+        regressor = KNeighborsRegressor(n_neighbors=12, weights="distance").fit(
+            side[reference], label[train.targetid]
+        )
+        by_hand.append(1 - regressor.score(asked[query], label[val.targetid]))
+    assert chosen.validation[12] == pytest.approx(np.exp(np.mean(np.log(by_hand))), rel=1e-5)
+    # what the test galaxies are has no say
+    shuffled = noisy.assign(z=np.where(np.isin(noisy["targetid"], test.targetid), 0.3, noisy["z"]))
+    assert run(train, test, shuffled, Protocol(OWN, (1, 100, 12)), val=val).validation == chosen.validation
+
+
+def test_candidates_beyond_the_references_are_no_choice(survey):
+    train, test, properties = survey
+    train, val = split_validation(train)
+    chosen = run(train, test, properties, Protocol(OWN, (4, 10_000)), val=val)
+    assert chosen.k == 4 and set(chosen.validation) == {4}
+
+
+def test_without_validation_galaxies_the_first_k_is_used_and_said(survey, caplog):
+    train, test, properties = survey
+    chosen = run(train, test, properties, Protocol(OWN, (16, 4)), val=first(train, 0))
+    assert chosen.k == 16 and chosen.validation == {}
+    assert "No validation galaxy to choose k by: 16" in caplog.text
+
+
+def test_one_modality_alone_gives_one_pair(survey, recwarn):
+    train, test, properties = survey
+    alone = (replace(part, slice(None), "image", np.nan) for part in (train, test))
+    scores, _ = evaluate(*alone, properties)
+    assert set(zip(scores["reference"], scores["query"], strict=True)) == {("spectrum", "spectrum")}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galaxypair import io, metrics, tables
+from galaxypair import io, knn, metrics, tables
 from galaxypair.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
@@ -76,11 +76,7 @@ def estimate(references: np.ndarray, labels: np.ndarray, queries: np.ndarray, k:
     neighbour does not move it. Euclidean distance between unit vectors ranks like the cosine.
     The percentiles are the spread of the neighbours, no calibrated error.
     """
-    from sklearn.neighbors import NearestNeighbors
-
-    # brute force: exact, and its working memory is bounded
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(references)
-    distance, index = search.kneighbors(queries)
+    distance, index = knn.nearest(references, queries, k)
     order = np.argsort(labels[index], axis=1, kind="stable")
     values = np.take_along_axis(labels[index], order, axis=1)  # (m, k)
     # a twin at distance 0 weighs as much as 1e6 neighbours at distance 1

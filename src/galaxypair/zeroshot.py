@@ -1,52 +1,79 @@
 """Predict properties of galaxies from their neighbours in the embedding space, training nothing.
 
-Protocol `train_to_test`: the references are the train split, the queries the test split, for each
-of the four pairs of modalities. A query's property is the mean over its k nearest references that
-have the property, weighted by inverse distance between unit embeddings.
+A query's property is the mean over its k nearest references that have the property. Which galaxies
+are references and queries, and how the neighbours vote, a `Protocol` says; the pipeline's own is
+`train_to_test`: from the train split to the test split, by unit embeddings and inverse distance.
 """
 
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
-from galaxypair import metrics, tables
+from galaxypair import knn, metrics, tables
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.io import Embeddings
+from galaxypair.projection import space_vectors
+from galaxypair.protocols import PAIRS, Protocol, check_apart, comparable, pools
 
 logger = logging.getLogger(__name__)
 
-PROTOCOL = "train_to_test"
 REDSHIFTS = ("z", "z_hp")  # errors of these are relative to 1 + z
 PREDICTION_COLUMNS = ("targetid", "reference", "query", "target", "y_true", "y_pred")
+LEAST_RESIDUAL = 1e-12  # of 1 - R2, whose logarithm is averaged
 
 
-def predict(references: np.ndarray, labels: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
-    """Average the labels of each query's k nearest references, weighted by inverse distance.
+@dataclass(frozen=True)
+class Result:
+    """What a protocol gives.
+
+    Attributes
+    ----------
+    scores : pandas.DataFrame
+        `tables.METRIC_COLUMNS`; n counts the queries that have embedding and property.
+    predictions : pandas.DataFrame
+        targetid, reference, query, target, y_true, y_pred.
+    k : int
+        Neighbours used.
+    validation : dict of int to float
+        Of several candidates for k: 1 - R2 of the validation split, see `choose_k`.
+    n_references, n_queries : int
+        Galaxies of either side, with or without labels.
+    """
+
+    scores: pd.DataFrame
+    predictions: pd.DataFrame
+    k: int
+    validation: dict[int, float]
+    n_references: int
+    n_queries: int
+
+
+def predict(
+    references: np.ndarray, labels: np.ndarray, queries: np.ndarray, k: int, weights: str = "distance"
+) -> np.ndarray:
+    """Average the labels of each query's k nearest references.
 
     Parameters
     ----------
     references : ndarray of shape (n, d)
-        Unit embeddings.
     labels : ndarray of shape (n, t)
         Finite, one column per property.
     queries : ndarray of shape (m, d)
-        Unit embeddings.
     k : int
         Neighbours, at most n.
+    weights : {"distance", "uniform"}
+        By inverse Euclidean distance, or all alike.
 
     Returns
     -------
     ndarray of shape (m, t), float64
-        A query that coincides with references gets the mean of those alone.
+        By distance, a query that coincides with references gets the mean of those alone.
     """
-    from sklearn.neighbors import KNeighborsRegressor
-
-    # brute force: exact, and its working memory is bounded whatever n and m
-    regressor = KNeighborsRegressor(n_neighbors=k, weights="distance", algorithm="brute")
-    return regressor.fit(references, labels).predict(queries).reshape(len(queries), labels.shape[1])
+    return knn.average(*knn.nearest(references, queries, k), labels, weights)
 
 
 def choose_targets(properties: pd.DataFrame, wanted: Sequence[str] | None) -> list[str]:
@@ -118,97 +145,192 @@ def target_values(properties: pd.DataFrame, target: str) -> np.ndarray:
 
 
 def evaluate(
-    train: Embeddings,
-    test: Embeddings,
+    splits: dict[str, Embeddings],
     properties: pd.DataFrame,
     *,
+    protocol: Protocol,
     targets: Sequence[str] | None,
-    k: int,
     bootstrap: int,
     rng: np.random.Generator,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predict the test galaxies from the train galaxies and measure how well it went.
+) -> Result:
+    """Predict the queries of a protocol from its references and measure how well it went.
 
     Parameters
     ----------
-    train, test : Embeddings
-        References and queries. A reference that is also a query is dropped.
+    splits : dict of str to Embeddings
+        train, test; and val if the protocol leaves a choice of k.
     properties : pandas.DataFrame
-        `targetid` and the properties.
+        `targetid`, `matched` and the properties.
+    protocol : Protocol
     targets : sequence of str or None
         See `choose_targets`.
-    k : int
     bootstrap : int
     rng : numpy.random.Generator
 
     Returns
     -------
-    scores : pandas.DataFrame
-        `tables.METRIC_COLUMNS`; n counts the queries that have embedding and property.
-    predictions : pandas.DataFrame
-        targetid, reference, query, target, y_true, y_pred.
+    Result
 
     Raises
     ------
     ConfigError
         If a target cannot be had.
     DataError
-        If no target has k labelled references and one labelled query.
+        If no target has k labelled references and one labelled query, or a galaxy is on both sides.
     """
     names = choose_targets(properties, targets)
-    alone = ~np.isin(train.targetid, test.targetid)
-    if not alone.all():
-        logger.warning("%d galaxies of the train split are also in the test split: dropped.", (~alone).sum())
-    train_labels = _labels(properties, train.targetid, names)
-    test_labels = _labels(properties, test.targetid, names)
-    parts = []
-    for reference in tables.MODALITIES:
-        known = train.unit[reference]
-        labels = np.where((alone & _finite(known))[:, None], train_labels, np.nan)
-        for query in tables.MODALITIES:
-            truth = np.where(_finite(test.unit[query])[:, None], test_labels, np.nan)
-            predicted = _predict_labelled(known, labels, test.unit[query], truth, k)
-            parts += [
-                _table(test.targetid, (reference, query, name), truth[:, i], predicted[:, i])
-                for i, name in enumerate(names)
-            ]
+    references, queries = pools(protocol, splits["train"], splits["test"], properties)
+    validation = choose_k(splits, properties, names, protocol) if len(protocol.ks) > 1 else {}
+    k = min(validation, key=validation.__getitem__, default=protocol.ks[0])
+    parts = [
+        _table(targetid, (*pair, name), truth[:, i], predicted[0, :, i])
+        for pair, targetid, truth, predicted in _predictions(
+            references, queries, properties, names, ks=(k,), weights=protocol.weights
+        )
+        for i, name in enumerate(names)
+    ]
     parts = [part for part in parts if len(part)]
     if not parts:
         raise DataError(
-            f"No property ({', '.join(names) or 'none has values'}) is known for {k} galaxies of the train "
-            "split and one of the test split. Use a larger survey or a smaller `zeroshot.k`."
+            f"Protocol `{protocol.name}`: no property ({', '.join(names) or 'none has values'}) is known for "
+            f"{k} references and one query. Use a larger survey or a smaller k."
         )
     predictions = pd.concat(parts, ignore_index=True)
     for column in ("reference", "query", "target"):
         predictions[column] = predictions[column].astype("category")
-    return _scores(predictions, bootstrap, rng), predictions
+    scores = _scores(predictions, protocol.name, bootstrap, rng)
+    return Result(scores, predictions, k, validation, len(references.targetid), len(queries.targetid))
 
 
-def _finite(vectors: np.ndarray) -> np.ndarray:
-    return np.isfinite(vectors).all(axis=1)
+def describe(protocol: Protocol, result: Result) -> dict:
+    """Tell how a protocol was carried out, for `metrics/zeroshot.json` and `metrics/protocols.json`.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    result : Result
+
+    Returns
+    -------
+    dict
+        `k`, `validation` (1 - R2 by candidate), `references` and `queries` (galaxies), and the
+        protocol's `settings`.
+    """
+    return {
+        "k": result.k,
+        "validation": {str(k): round(v, 6) for k, v in result.validation.items()},
+        "references": result.n_references,
+        "queries": result.n_queries,
+        "settings": asdict(protocol),
+    }
 
 
-def _labels(properties: pd.DataFrame, targetid: np.ndarray, names: list[str]) -> np.ndarray:
+def choose_k(
+    splits: dict[str, Embeddings], properties: pd.DataFrame, names: Sequence[str], protocol: Protocol
+) -> dict[int, float]:
+    """Measure how well each candidate for k predicts the validation split from the train split.
+
+    Parameters
+    ----------
+    splits : dict of str to Embeddings
+        train, val, test.
+    properties : pandas.DataFrame
+    names : sequence of str
+        Properties.
+    protocol : Protocol
+
+    Returns
+    -------
+    dict of int to float
+        k -> geometric mean of 1 - R2 over properties and pairs of modalities: a pair that is hardly
+        predictable weighs no more than one predicted well. Without candidates that exceed the
+        references of a property; empty if no validation galaxy has one.
+
+    Raises
+    ------
+    DataError
+        If validation galaxies are in another split.
+    """
+    for split in ("train", "test"):
+        check_apart(splits[split], splits["val"], f"the {split} and the validation split")
+    references, queries = comparable(protocol, splits["train"], splits["val"])
+    residuals = []
+    how = {"ks": protocol.ks, "weights": protocol.weights}
+    for _, _, truth, predicted in _predictions(references, queries, properties, names, **how):
+        for i in range(len(names)):
+            use = np.isfinite(truth[:, i])
+            variance = np.var(truth[use, i]) if use.any() else 0
+            residual = np.mean((predicted[:, use, i] - truth[use, i]) ** 2, axis=1) if variance > 0 else []
+            if np.isfinite(residual).any():
+                residuals.append(residual / variance)
+    if not residuals:
+        logger.warning("No validation galaxy to choose k by: %d, the first, is used.", protocol.ks[0])
+        return {}
+    mean = np.exp(np.log(np.maximum(residuals, LEAST_RESIDUAL)).mean(axis=0))
+    logger.info("1 - R2 by k: %s", ", ".join(f"{k} {v:.4g}" for k, v in zip(protocol.ks, mean, strict=True)))
+    return {k: float(v) for k, v in zip(protocol.ks, mean, strict=True) if np.isfinite(v)}
+
+
+def _predictions(
+    references: Embeddings,
+    queries: Embeddings,
+    properties: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    ks: Sequence[int],
+    weights: str,
+) -> Iterator[tuple[tuple[str, str], np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each pair of spaces that there is: pair, targetid (m,), truth (m, t), predicted (ks, m, t)."""
+    for side in (references, queries):
+        _tell_unknown(properties, side.targetid)
+    for pair in PAIRS:
+        known_id, vectors = space_vectors(references, pair[0])
+        asked_id, query_vectors = space_vectors(queries, pair[1])
+        if not (len(known_id) and len(asked_id)):
+            logger.info("%s references, %s queries: there are none.", *pair)
+            continue
+        labels, truth = (_labels(properties, targetid, names) for targetid in (known_id, asked_id))
+        yield (
+            pair,
+            asked_id,
+            truth,
+            _predict_labelled(vectors, labels, query_vectors, truth, ks=ks, weights=weights),
+        )
+
+
+def _tell_unknown(properties: pd.DataFrame, targetid: np.ndarray) -> None:
+    unknown = ~np.isin(targetid, properties["targetid"])
+    if unknown.any():
+        logger.warning("%d galaxies have an embedding but no row of properties.", unknown.sum())
+
+
+def _labels(properties: pd.DataFrame, targetid: np.ndarray, names: Sequence[str]) -> np.ndarray:
     rows = pd.Index(properties["targetid"]).get_indexer(targetid)
-    if (rows < 0).any():
-        logger.warning("%d galaxies have an embedding but no row of properties.", (rows < 0).sum())
     columns = [np.where(rows < 0, np.nan, target_values(properties, name)[rows]) for name in names]
     return np.stack(columns, axis=1) if columns else np.empty((len(targetid), 0))
 
 
 def _predict_labelled(
-    references: np.ndarray, labels: np.ndarray, queries: np.ndarray, truth: np.ndarray, k: int
+    references: np.ndarray,
+    labels: np.ndarray,
+    queries: np.ndarray,
+    truth: np.ndarray,
+    *,
+    ks: Sequence[int],
+    weights: str,
 ) -> np.ndarray:
     """Predict where there is a truth; properties that the same references have share one search."""
-    predicted = np.full(truth.shape, np.nan)
-    labelled = np.isfinite(labels)
-    patterns, group = np.unique(labelled, axis=1, return_inverse=True)
+    predicted = np.full((len(ks), *truth.shape), np.nan)
+    patterns, group = np.unique(np.isfinite(labels), axis=1, return_inverse=True)
     for i, use in enumerate(patterns.T):
         columns = np.flatnonzero(group.reshape(-1) == i)
         ask = np.isfinite(truth[:, columns]).any(axis=1)
-        if use.sum() >= k and ask.any():
-            values = predict(references[use], labels[np.ix_(use, columns)], queries[ask], k)
-            predicted[np.ix_(ask, columns)] = values
+        possible = [k for k in ks if k <= use.sum()]
+        if possible and ask.any():
+            distance, row = knn.nearest(references[use], queries[ask], max(possible))
+            own = labels[np.ix_(use, columns)]
+            for j, k in enumerate(possible):
+                predicted[np.ix_([j], ask, columns)] = knn.average(distance[:, :k], row[:, :k], own, weights)
     return predicted
 
 
@@ -222,7 +344,9 @@ def _table(
     return pd.DataFrame(dict(zip(PREDICTION_COLUMNS, values, strict=True)))
 
 
-def _scores(predictions: pd.DataFrame, bootstrap: int, rng: np.random.Generator) -> pd.DataFrame:
+def _scores(
+    predictions: pd.DataFrame, protocol: str, bootstrap: int, rng: np.random.Generator
+) -> pd.DataFrame:
     rows = []
     groups = predictions.groupby(["reference", "query", "target"], sort=False, observed=True)
     for (reference, query, target), part in groups:
@@ -233,10 +357,11 @@ def _scores(predictions: pd.DataFrame, bootstrap: int, rng: np.random.Generator)
             bootstrap=bootstrap,
             rng=rng,
         )
-        key = (PROTOCOL, reference, query, target)
+        key = (protocol, reference, query, target)
         rows += [(*key, name, *values, len(part)) for name, values in summary.items()]
         logger.info(
-            "%s references, %s queries: R2 of %s = %.3f (%.3f ... %.3f), n = %s",
+            "%s: %s references, %s queries: R2 of %s = %.3f (%.3f ... %.3f), n = %s",
+            protocol,
             reference,
             query,
             target,

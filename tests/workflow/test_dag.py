@@ -125,7 +125,7 @@ def test_metrics_have_the_columns_of_the_contract_and_intervals_that_hold_the_va
         assert (known["low"] <= known["high"]).all()
     zeroshot = io.read_table(results / "metrics" / "zeroshot.csv")
     pairs = {tuple(pair) for pair in zeroshot[["reference", "query"]].to_numpy()}
-    assert pairs == {(r, q) for r in tables.MODALITIES for q in tables.MODALITIES}
+    assert pairs == {(r, q) for r in tables.MODALITIES for q in tables.MODALITIES} | {("both", "both")}
 
 
 def test_report_is_one_file(results):
@@ -221,7 +221,9 @@ def test_ablation_compares_a_variant_with_the_run_that_is_there(project, results
     (project / "ablation.yaml").write_text(yaml.safe_dump(settings))
     targets = [f"results/tiny/{name}" for name in ("ablation/table.csv", "figures/ablation.pdf")]
     printed = snakemake(project, *targets, settings="ablation.yaml")
-    assert "7 of 7 steps (100%) done" in printed  # train, embed twice, zeroshot, retrieval, table, figure
+    assert (
+        "8 of 8 steps (100%) done" in printed
+    )  # train, embed three times, zeroshot, retrieval, table, figure
     table = io.read_table(results / "ablation" / "table.csv").set_index("variant")
     assert table.loc["low_scale", "differs"] == "model.logit_scale: 15.5 → 2.74"
     zeroshot = io.read_table(results / "metrics" / "zeroshot.csv")

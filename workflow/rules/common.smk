@@ -317,6 +317,13 @@ def spaces():
     return ["image", "spectrum", "both"]
 
 
+def validation_embeddings(trial, *protocols):
+    """Embeddings of the validation split, where a protocol of zero-shot regression chooses k by it."""
+    ks = [entry["k"] for entry in (config["zeroshot"], *protocols)]
+    wanted = any(isinstance(k, list) and len(k) > 1 for k in ks)
+    return f"results/{config['run']}/{trial}embeddings/val.parquet" if wanted else []
+
+
 def catalogue():
     """The catalogue of properties; without one only redshifts are predicted."""
     entry = published_file("provabgs")

@@ -1,12 +1,14 @@
 rule zeroshot:
     input:
         train="results/{run}/{trial}embeddings/train.parquet",
+        val=lambda wildcards: validation_embeddings(wildcards.trial),
         test="results/{run}/{trial}embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
-        code=code("metrics", "zeroshot"),
+        code=code("knn", "metrics", "projection", "protocols", "zeroshot"),
     output:
         metrics="results/{run}/{trial}metrics/zeroshot.csv",
         predictions="results/{run}/{trial}metrics/zeroshot_predictions.parquet",
+        choice="results/{run}/{trial}metrics/zeroshot.json",
     log:
         "logs/{run}/{trial}zeroshot.log",
     benchmark:
@@ -48,7 +50,7 @@ rule predict:
             f"results/{trained_run()}/embeddings/train.parquet",
             f"results/{trained_run()}/crossmatch/properties.parquet",
         ),
-        code=code("metrics", "predict"),
+        code=code("knn", "metrics", "predict"),
     output:
         predictions="results/{run}/metrics/predictions.csv",
         metrics="results/{run}/metrics/predictions_metrics.csv",

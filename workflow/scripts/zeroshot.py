@@ -1,33 +1,38 @@
 """Predict redshift and galaxy properties of the test split from its neighbours in the train split.
 
-All four pairs of reference and query modality; writes the scores with 68 % intervals and the
-prediction for each galaxy.
+All four pairs of reference and query modality, and both modalities together; writes the scores with
+68 % intervals, the prediction for each galaxy, and how the number of neighbours was chosen.
 """
 
 from stage import stage
 
+import json
 from pathlib import Path
 
 import numpy as np
 
 from galaxypair import io
-from galaxypair.zeroshot import evaluate
+from galaxypair.protocols import OWN, Protocol
+from galaxypair.zeroshot import describe, evaluate
 
 
 def zeroshot(
-    *, train: Path, test: Path, properties: Path, metrics: Path, predictions: Path, settings: dict
-) -> None:
-    scores, predicted = evaluate(
-        io.read_embeddings(train),
-        io.read_embeddings(test),
+    *, train: Path, val: Path | None, test: Path, properties: Path,
+    metrics: Path, predictions: Path, choice: Path, settings: dict,
+) -> None:  # fmt: skip
+    protocol = Protocol(OWN, settings["k"])
+    paths = {"train": train, "val": val, "test": test}
+    result = evaluate(
+        {split: io.read_embeddings(path) for split, path in paths.items() if path},
         io.read_table(properties),
+        protocol=protocol,
         targets=settings["targets"],
-        k=settings["k"],
         bootstrap=settings["bootstrap"],
         rng=np.random.default_rng(settings["seed"]),
     )
-    io.write_table(scores, metrics)
-    io.write_table(predicted, predictions)
+    io.write_table(result.scores, metrics)
+    io.write_table(result.predictions, predictions)
+    io.write_text(json.dumps({OWN: describe(protocol, result)}, indent=2) + "\n", choice)
 
 
 if __name__ == "__main__":

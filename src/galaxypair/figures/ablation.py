@@ -1,5 +1,7 @@
 """Ablation: every trial of every variant, beside the run as it is configured."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from galaxypair import ablation
+from galaxypair import ablation, tables
 from galaxypair.figures import style
 
 SPREAD = 0.62  # of a row's height, over its pairs of modalities
@@ -53,7 +55,7 @@ def dots(values: pd.DataFrame, variants: list[str]) -> Figure:
         row[0].set_yticks(range(len(variants)), [name.replace("_", " ") for name in variants])
         row[0].set_ylim(len(variants) - 0.5, -0.5)
     figure.legend(
-        handles=[_handle(*pair) for pair in style.PAIR_COLOURS], loc="outside lower center", ncols=4,
+        handles=[_handle(*pair) for pair in itertools.product(tables.MODALITIES, repeat=2)], loc="outside lower center", ncols=4,
         title="query \N{RIGHTWARDS ARROW} reference",
     ).get_title().set_fontsize(7)  # fmt: skip
     return figure

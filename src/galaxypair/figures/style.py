@@ -25,12 +25,14 @@ PAIR_COLOURS = {  # (query, reference)
     ("image", "spectrum"): "#56B4E9",
     ("spectrum", "image"): "#E69F00",
     ("spectrum", "spectrum"): "#D55E00",
+    ("both", "both"): "#009E73",
 }
 PAIR_MARKERS = {
     ("image", "image"): "o",
     ("image", "spectrum"): "s",
     ("spectrum", "image"): "D",
     ("spectrum", "spectrum"): "^",
+    ("both", "both"): "P",
 }
 # "muted" of Paul Tol (SRON/EPS/TN/09-002), grey kept back for galaxies without a value
 CLUSTER_COLOURS = (

@@ -14,7 +14,6 @@ from matplotlib.ticker import LogFormatter
 from galaxypair import tables
 from galaxypair.figures import style
 
-PAIRS = [(query, reference) for query in tables.MODALITIES for reference in tables.MODALITIES]
 HEADROOM = 0.26  # of a panel, above the highest true value
 DENSITY = ListedColormap(mpl.colormaps["Blues"](np.linspace(0.3, 1, 256)))  # one galaxy is seen on white
 LOWEST_R2 = -0.5  # scores further below 0 are drawn here, as arrows: how bad hardly matters
@@ -123,13 +122,13 @@ def summary(metrics: pd.DataFrame) -> Figure:
     targets = list(rows["target"].drop_duplicates())
     counts = sorted({int(n) for n in rows["n"]})
     sizes = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,}\N{EN DASH}{counts[-1]:,}"
-    figure = style.new_figure(style.PAGE_IN * 0.7, 1.1 + 0.42 * len(targets), f"{sizes} test galaxies")
+    figure = style.new_figure(style.PAGE_IN * 0.7, 1.1 + 0.5 * len(targets), f"{sizes} test galaxies")
     axes = figure.subplots()
-    for j, (query, reference) in enumerate(PAIRS):
+    for j, (query, reference) in enumerate(style.PAIR_COLOURS):
         own = _of_pair(rows, (query, reference)).set_index("target").reindex(targets)
         if own["value"].isna().all():
             continue
-        y = np.arange(len(targets)) + (j - 1.5) * 0.18
+        y = np.arange(len(targets)) + (j - 2) * 0.16
         look = {"color": style.PAIR_COLOURS[query, reference], "ls": "none"}
         text = f"{query} \N{RIGHTWARDS ARROW} {reference}"
         value = own["value"].to_numpy()
