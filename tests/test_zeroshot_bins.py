@@ -10,26 +10,21 @@ from test_figures_tables import check_sizes, texts
 from galaxypair import io, metrics, tables, zeroshot, zeroshot_bins
 from galaxypair.errors import DataError
 from galaxypair.figures import bins
+from galaxypair.protocols import OWN, Protocol
 
 
 def binned(predictions, values, number=4, min_galaxies=10):
-    return zeroshot_bins.evaluate(
-        predictions,
-        values,
-        bins=number,
-        min_galaxies=min_galaxies,
-        bootstrap=20,
-        rng=np.random.default_rng(0),
-    )
+    scoring = zeroshot_bins.regression(20, np.random.default_rng(0))
+    return zeroshot_bins.evaluate(predictions, values, scoring, bins=number, min_galaxies=min_galaxies)
 
 
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory):
     made = factories_detail.make_splits(tmp_path_factory.mktemp("survey"))
-    _, made["predictions"] = zeroshot.evaluate(
-        made["train"], made["test"], made["properties"],
-        targets=None, k=8, bootstrap=10, rng=np.random.default_rng(0),
-    )  # fmt: skip
+    made["predictions"] = zeroshot.evaluate(
+        made, made["properties"], protocol=Protocol(OWN, 8),
+        targets=None, bootstrap=10, rng=np.random.default_rng(0),
+    ).predictions  # fmt: skip
     return made
 
 
@@ -69,7 +64,7 @@ def test_small_bins_stand_there_without_score(survey, caplog):
     mass, redshift = (table[table["target"] == target] for target in ("log_mstar", "z"))
     assert mass["value"].isna().all() and (mass["n"] > 0).all()
     assert redshift["value"].notna().all()
-    assert "16 of 32 bins hold fewer than 40 galaxies" in caplog.text
+    assert "20 of 40 bins hold fewer than 40 galaxies" in caplog.text
 
 
 def test_unknown_values_are_left_out_and_unknown_properties_said(survey, caplog):
@@ -88,7 +83,7 @@ def test_unknown_values_are_left_out_and_unknown_properties_said(survey, caplog)
 def test_distance_is_that_to_the_kth_reference_of_each_pair(survey):
     train, test = survey["train"], survey["test"]
     found = zeroshot_bins.reference_distance(train, test, k=3)
-    assert len(found) == 4 * len(test.targetid)
+    assert len(found) == 5 * len(test.targetid)
     gaps = np.linalg.norm(train.unit["image"][None] - test.unit["spectrum"][:, None], axis=2)
     own = found.query("reference == 'image' and query == 'spectrum'")
     expected = np.sort(gaps, axis=1)[:, 2]
@@ -96,13 +91,14 @@ def test_distance_is_that_to_the_kth_reference_of_each_pair(survey):
     values = zeroshot_bins.property_values(survey["predictions"], "reference_distance", None, [found])
     table = binned(survey["predictions"], {"reference_distance": values})
     edges = table.groupby(["reference", "query"])["bin_high"].max()
-    assert edges.nunique() == 4  # each pair has its own
+    assert edges.nunique() == 5  # each pair has its own
     assert (table.query("target == 'z'")["n"] == 50).all()
 
 
-def test_distance_to_itself_is_not_measured(survey):
+def test_distance_to_itself_is_refused(survey):
     test = survey["test"]
-    assert len(zeroshot_bins.reference_distance(test, test, k=3)) == 0
+    with pytest.raises(DataError, match="200 galaxies are among both references and queries"):
+        zeroshot_bins.reference_distance(test, test, k=3)
 
 
 def test_values_that_many_galaxies_share_give_fewer_bins(survey, caplog):

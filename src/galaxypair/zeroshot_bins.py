@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,36 @@ from galaxypair import metrics, tables
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
 from galaxypair.knn import nearest
-from galaxypair.zeroshot import PROTOCOL, REDSHIFTS, target_values
+from galaxypair.projection import space_vectors
+from galaxypair.protocols import OWN, PAIRS, check_apart
+from galaxypair.zeroshot import REDSHIFTS, target_values
 
 logger = logging.getLogger(__name__)
 
 DISTANCE = "reference_distance"
-METRICS = ("r2", "nmad", "bias", "outlier_fraction")
+WIDTH = "interval_width"
+OWN_EDGES = {  # properties of which a galaxy has several: those who share the edges of their bins
+    DISTANCE: ["reference", "query"],
+    WIDTH: ["reference", "query", "target"],
+}
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How the galaxies of a bin are scored.
+
+    Attributes
+    ----------
+    protocol : str
+        Stands in the table.
+    metrics : tuple of str
+    score : callable
+        From rows of one pair and target to (value, low, high) of each of the metrics.
+    """
+
+    protocol: str
+    metrics: tuple[str, ...]
+    score: Callable[[pd.DataFrame], metrics.Summary]
 
 
 def reference_distance(train: Embeddings, test: Embeddings, k: int) -> pd.DataFrame:
@@ -25,7 +49,7 @@ def reference_distance(train: Embeddings, test: Embeddings, k: int) -> pd.DataFr
     Parameters
     ----------
     train, test : Embeddings
-        References and queries. A reference that is also a query is left out.
+        References and queries.
     k : int
 
     Returns
@@ -33,20 +57,22 @@ def reference_distance(train: Embeddings, test: Embeddings, k: int) -> pd.DataFr
     pandas.DataFrame
         targetid, reference, query, reference_distance: Euclidean distance of unit embeddings to the k-th
         nearest reference (to the farthest, if there are fewer). Absent without vectors of both.
+
+    Raises
+    ------
+    DataError
+        If a galaxy is on both sides.
     """
-    alone = ~np.isin(train.targetid, test.targetid)
-    parts = []
-    for reference in tables.MODALITIES:
-        known = train.unit[reference][alone & np.isfinite(train.unit[reference]).all(axis=1)]
-        for query in tables.MODALITIES:
-            asked = np.isfinite(test.unit[query]).all(axis=1)
-            if not (len(known) and asked.any()):
-                continue
-            distance, _ = nearest(known, test.unit[query][asked], min(k, len(known)))
+    check_apart(train, test, "references and queries")
+    parts = [pd.DataFrame({"targetid": [], "reference": "", "query": "", DISTANCE: []})]
+    for reference, query in PAIRS:
+        _, known = space_vectors(train, reference)
+        targetid, asked = space_vectors(test, query)
+        if len(known) and len(asked):
+            distance, _ = nearest(known, asked, min(k, len(known)))
             key = {"reference": reference, "query": query, DISTANCE: distance[:, -1]}
-            parts.append(pd.DataFrame({"targetid": test.targetid[asked], **key}))
-    columns = ["targetid", "reference", "query", DISTANCE]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+            parts.append(pd.DataFrame({"targetid": targetid, **key}))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def property_values(
@@ -79,28 +105,49 @@ def property_values(
     return asked.merge(table, on=keys, how="left", validate="m:1")[name].to_numpy(np.float64)
 
 
+def regression(bootstrap: int, rng: np.random.Generator) -> Scoring:
+    """Score predictions as `metrics/zeroshot.csv` does.
+
+    Parameters
+    ----------
+    bootstrap : int
+        Resamplings of the galaxies of a bin.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Scoring
+        Of rows with target, y_true and y_pred.
+    """
+
+    def score(rows: pd.DataFrame) -> metrics.Summary:
+        truth, predicted = rows["y_true"].to_numpy(), rows["y_pred"].to_numpy()
+        relative = rows["target"].iloc[0] in REDSHIFTS
+        return metrics.summarise(truth, predicted, relative=relative, bootstrap=bootstrap, rng=rng)
+
+    return Scoring(OWN, ("r2", "nmad", "bias", "outlier_fraction"), score)
+
+
 def evaluate(
     predictions: pd.DataFrame,
     values: dict[str, np.ndarray],
+    scoring: Scoring,
     *,
     bins: int,
     min_galaxies: int,
-    bootstrap: int,
-    rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Score the predictions in bins of equally many test galaxies.
+    """Score predictions in bins of equally many test galaxies.
 
     Parameters
     ----------
     predictions : pandas.DataFrame
-        `metrics/zeroshot_predictions.parquet`.
+        targetid, reference, query, target, and what the scoring needs.
     values : dict of str to ndarray of shape (n,)
         Property of each row of the predictions, NaN where unknown, see `property_values`.
+    scoring : Scoring
     bins : int
     min_galaxies : int
         A bin with fewer has no score, but stands in the table with its number.
-    bootstrap : int
-    rng : numpy.random.Generator
 
     Returns
     -------
@@ -114,12 +161,11 @@ def evaluate(
 
     Notes
     -----
-    The edges are quantiles over the test galaxies, the same for all targets and pairs; of
-    `reference_distance`, which each pair has its own of, the same for all targets.
+    The edges are quantiles over the test galaxies, the same for all targets and pairs, but for the
+    properties of `OWN_EDGES`.
     R² compares with the variance inside the bin: in a narrow bin of the target itself it is small, or
     far below 0, however good the predictions are. NMAD does not depend on that variance.
     """
-    score = partial(metrics.summarise, bootstrap=bootstrap, rng=rng)
     parts = []
     for name, value in values.items():
         known = np.isfinite(value)
@@ -130,9 +176,9 @@ def evaluate(
             logger.warning("No test galaxy has the property `%s` of zeroshot_detail.bins.by: left out.", name)
             continue
         rows = predictions[known].assign(value=value[known])
-        scopes = rows.groupby(["reference", "query"], observed=True) if name == DISTANCE else [((), rows)]
-        for _, scope in scopes:
-            parts += _bins_of(name, scope, bins, min_galaxies, score)
+        own = OWN_EDGES.get(name)
+        for _, scope in rows.groupby(own, sort=False, observed=True) if own else [((), rows)]:
+            parts += _bins_of(name, scope, scoring, bins, min_galaxies)
     if not parts:
         raise DataError(
             f"No test galaxy has any of the properties {', '.join(values)} of `zeroshot_detail.bins.by`. "
@@ -141,9 +187,7 @@ def evaluate(
     return pd.DataFrame(parts, columns=list(tables.BIN_COLUMNS))
 
 
-def _bins_of(
-    name: str, rows: pd.DataFrame, bins: int, min_galaxies: int, score: Callable[..., metrics.Summary]
-) -> list[tuple]:
+def _bins_of(name: str, rows: pd.DataFrame, scoring: Scoring, bins: int, min_galaxies: int) -> list[tuple]:
     """Rows of the table, of galaxies that share the edges of the bins."""
     galaxies = rows.drop_duplicates("targetid")["value"].to_numpy()
     edges = np.unique(np.quantile(galaxies, np.linspace(0, 1, bins + 1)))
@@ -152,23 +196,18 @@ def _bins_of(
     inner = edges[1:-1]
     place = np.digitize(galaxies, inner)
     rows = rows.assign(bin=np.digitize(rows["value"], inner))
-    found = []
-    for (reference, query, target), part in rows.groupby(
-        ["reference", "query", "target"], sort=False, observed=True
-    ):
+    found, small, unknown = [], 0, dict.fromkeys(scoring.metrics, (np.nan, np.nan, np.nan))
+    for key, part in rows.groupby(["reference", "query", "target"], sort=False, observed=True):
         for i in range(len(inner) + 1):
             own = part[part["bin"] == i]
-            summary = dict.fromkeys(METRICS, (np.nan, np.nan, np.nan))
-            if len(own) >= min_galaxies:
-                truth, predicted = own["y_true"].to_numpy(), own["y_pred"].to_numpy()
-                summary = score(truth, predicted, relative=target in REDSHIFTS)
+            small += len(own) < min_galaxies
+            summary = unknown if len(own) < min_galaxies else scoring.score(own)
             bounds = edges[i], edges[min(i + 1, len(edges) - 1)], np.median(galaxies[place == i])
-            key = (name, i, *bounds, PROTOCOL, reference, query, target)
-            found += [(*key, metric, *summary[metric], len(own)) for metric in METRICS]
-    n_small = sum(row[-1] < min_galaxies for row in found[:: len(METRICS)])
-    if n_small:
+            head = (name, i, *bounds, scoring.protocol, *key)
+            found += [(*head, metric, *summary[metric], len(own)) for metric in scoring.metrics]
+    if small:
         logger.warning(
             "%s: %d of %d bins hold fewer than %d galaxies: without a score.",
-            *(name, n_small, len(found) // len(METRICS), min_galaxies),
+            *(name, small, len(found) // len(scoring.metrics), min_galaxies),
         )
     return found

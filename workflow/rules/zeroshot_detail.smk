@@ -30,13 +30,16 @@ rule zeroshot_bins:
         train="results/{run}/embeddings/train.parquet",
         test="results/{run}/embeddings/test.parquet",
         predictions="results/{run}/metrics/zeroshot_predictions.parquet",
+        choice="results/{run}/metrics/zeroshot.json",
         properties="results/{run}/crossmatch/properties.parquet",
         snr=(
             []
             if imports_embeddings()
             else "results/{run}/metrics/spectrum_snr.parquet"
         ),
-        code=code("knn", "metrics", "zeroshot", "zeroshot_bins"),
+        code=code(
+            "knn", "metrics", "projection", "protocols", "zeroshot", "zeroshot_bins"
+        ),
     output:
         table="results/{run}/metrics/zeroshot_bins.csv",
     log:

@@ -56,7 +56,7 @@ def panels(table: pd.DataFrame, name: str) -> Figure:
     shown = rows.loc[rows["value"].notna(), ["query", "reference"]].drop_duplicates()
     pairs = [pair for pair in style.PAIR_COLOURS if pair in set(shown.itertuples(index=False, name=None))]
     figure.legend(
-        handles=[_handle(*pair) for pair in pairs], loc="outside lower center", ncols=4,
+        handles=[_handle(*pair) for pair in pairs], loc="outside lower center", ncols=5,
         title="query \N{RIGHTWARDS ARROW} reference",
     ).get_title().set_fontsize(7)  # fmt: skip
     return figure
@@ -65,6 +65,8 @@ def panels(table: pd.DataFrame, name: str) -> Figure:
 def _panel(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
     for j, pair in enumerate(style.PAIR_COLOURS):
         own = rows[(rows["query"] == pair[0]) & (rows["reference"] == pair[1])]
+        if own.empty:
+            continue
         look = {"color": style.PAIR_COLOURS[pair], "ms": 3}
         value, x = own["value"].to_numpy(), own[f"x{j}"].to_numpy()
         off = (metric == "r2") & (value < LOWEST_R2)
@@ -92,7 +94,7 @@ def _placed(rows: pd.DataFrame) -> pd.DataFrame:
     x = rows["bin_median"]
     axis = np.log(x) if _is_wide(x) else x
     for j in range(len(style.PAIR_COLOURS)):
-        places = axis + (j - 1.5) * ASIDE * (axis.max() - axis.min())
+        places = axis + (j - 2) * ASIDE * (axis.max() - axis.min())
         rows = rows.assign(**{f"x{j}": np.exp(places) if _is_wide(x) else places})
     return rows
 
