@@ -24,7 +24,7 @@ SECTIONS = {
     "Retrieval": ("retrieval_recall", "retrieval_{query}_{reference}"),
     "Zero-shot regression": ("zeroshot_summary", "zeroshot_{property}"),
     "Protocols": (),
-    "Zero-shot in detail": (),
+    "Zero-shot in detail": ("bins_{property}",),
     "Few-shot and posteriors": (),
     "Baselines": (),
     "Morphology": (),

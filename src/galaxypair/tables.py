@@ -251,6 +251,18 @@ COMPARE_COLUMNS = (
     "reason",  # why `ours` is empty
     "note",
 )
+# metrics/spectrum_snr.parquet: targetid, spectrum_snr (median per bin of wavelength), of the test split.
+# metrics/zeroshot_bins.csv: metrics of zeroshot.csv, of galaxies between two quantiles of a property; value,
+# low and high are empty where a bin holds too few galaxies. The property reference_distance is that to the
+# k-th nearest reference, of each pair its own.
+BIN_COLUMNS = (
+    "property",
+    "bin",  # counted from 0, by rising property
+    "bin_low",
+    "bin_high",
+    "bin_median",  # of the property, of all test galaxies in the bin
+    *METRIC_COLUMNS,
+)
 # projections/umap_{space}.parquet: targetid, x, y; spaces below.
 SPACES = ("image", "spectrum", "both")
 # clusters/{kmeans,dbscan}_{space}.parquet: targetid, cluster (-1 = noise of DBSCAN).
@@ -278,4 +290,6 @@ LABELS = {
     "mag_r": "r [AB mag]",
     "mag_z": "z band [AB mag]",
     "mag_w1": "W1 [AB mag]",
+    "spectrum_snr": "spectrum S/N per bin",
+    "reference_distance": "distance to k-th reference",
 }

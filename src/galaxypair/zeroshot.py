@@ -184,7 +184,7 @@ def evaluate(
     k = min(validation, key=validation.__getitem__, default=protocol.ks[0])
     parts = [
         _table(targetid, (*pair, name), truth[:, i], predicted[0, :, i])
-        for pair, targetid, truth, predicted in _predictions(
+        for pair, targetid, truth, predicted in predict_pairs(
             references, queries, properties, names, ks=(k,), weights=protocol.weights
         )
         for i, name in enumerate(names)
@@ -256,7 +256,7 @@ def choose_k(
     references, queries = comparable(protocol, splits["train"], splits["val"])
     residuals = []
     how = {"ks": protocol.ks, "weights": protocol.weights}
-    for _, _, truth, predicted in _predictions(references, queries, properties, names, **how):
+    for _, _, truth, predicted in predict_pairs(references, queries, properties, names, **how):
         for i in range(len(names)):
             use = np.isfinite(truth[:, i])
             variance = np.var(truth[use, i]) if use.any() else 0
@@ -271,7 +271,7 @@ def choose_k(
     return {k: float(v) for k, v in zip(protocol.ks, mean, strict=True) if np.isfinite(v)}
 
 
-def _predictions(
+def predict_pairs(
     references: Embeddings,
     queries: Embeddings,
     properties: pd.DataFrame,
@@ -280,7 +280,28 @@ def _predictions(
     ks: Sequence[int],
     weights: str,
 ) -> Iterator[tuple[tuple[str, str], np.ndarray, np.ndarray, np.ndarray]]:
-    """Of each pair of spaces that there is: pair, targetid (m,), truth (m, t), predicted (ks, m, t)."""
+    """Predict galaxies by each pair of spaces that there is, without scoring.
+
+    Parameters
+    ----------
+    references, queries : Embeddings
+    properties : pandas.DataFrame
+    names : sequence of str
+        Properties, t in number.
+    ks : sequence of int
+        Numbers of neighbours.
+    weights : {"distance", "uniform"}
+
+    Yields
+    ------
+    pair : (reference, query)
+    targetid : ndarray of shape (m,), int64
+        Queries that have the space.
+    truth : ndarray of shape (m, t), float64
+        NaN where it is unknown.
+    predicted : ndarray of shape (len(ks), m, t), float64
+        NaN without truth or with fewer than k labelled references.
+    """
     for side in (references, queries):
         _tell_unknown(properties, side.targetid)
     for pair in PAIRS:
@@ -289,7 +310,7 @@ def _predictions(
         if not (len(known_id) and len(asked_id)):
             logger.info("%s references, %s queries: there are none.", *pair)
             continue
-        labels, truth = (_labels(properties, targetid, names) for targetid in (known_id, asked_id))
+        labels, truth = (label_matrix(properties, targetid, names) for targetid in (known_id, asked_id))
         yield (
             pair,
             asked_id,
@@ -304,7 +325,21 @@ def _tell_unknown(properties: pd.DataFrame, targetid: np.ndarray) -> None:
         logger.warning("%d galaxies have an embedding but no row of properties.", unknown.sum())
 
 
-def _labels(properties: pd.DataFrame, targetid: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def label_matrix(properties: pd.DataFrame, targetid: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Look up properties of galaxies.
+
+    Parameters
+    ----------
+    properties : pandas.DataFrame
+    targetid : ndarray of shape (n,), int64
+    names : sequence of str
+        As for `target_values`.
+
+    Returns
+    -------
+    ndarray of shape (n, len(names)), float64
+        NaN where a value, or the galaxy, is unknown.
+    """
     rows = pd.Index(properties["targetid"]).get_indexer(targetid)
     columns = [np.where(rows < 0, np.nan, target_values(properties, name)[rows]) for name in names]
     return np.stack(columns, axis=1) if columns else np.empty((len(targetid), 0))

@@ -1,0 +1,18 @@
+"""Draw the scores of zero-shot regression in bins of one property."""
+
+from stage import stage
+
+from pathlib import Path
+
+from galaxypair import io
+from galaxypair.figures import bins, style
+
+
+def figure_bins(*, table: Path, pdf: Path, png: Path, property: str, dpi: int, mock: bool) -> None:
+    scores = io.read_table(table)
+    name = style.column(property, list(scores["property"].unique()))
+    style.save(bins.panels(scores, name), pdf, png, dpi=dpi, mock=mock)
+
+
+if __name__ == "__main__":
+    stage(figure_bins)
