@@ -49,7 +49,9 @@ def predict(references: np.ndarray, labels: np.ndarray, queries: np.ndarray, k: 
     return regressor.fit(references, labels).predict(queries).reshape(len(queries), labels.shape[1])
 
 
-def choose_targets(properties: pd.DataFrame, wanted: Sequence[str] | None) -> list[str]:
+def choose_targets(
+    properties: pd.DataFrame, wanted: Sequence[str] | None, key: str = "zeroshot.targets"
+) -> list[str]:
     """Names of the properties to predict.
 
     Parameters
@@ -58,6 +60,8 @@ def choose_targets(properties: pd.DataFrame, wanted: Sequence[str] | None) -> li
     wanted : sequence of str, optional
         Columns of `properties`, `log_` names of such columns, `log_ssfr` or `ln_avg_sfr_over_z_mw`.
         None: those of `tables.TARGETS` that some galaxy has.
+    key : str, default="zeroshot.targets"
+        Of the config, that names them.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def choose_targets(properties: pd.DataFrame, wanted: Sequence[str] | None) -> li
             near = difflib.get_close_matches(name, [*known, *tables.TARGETS], n=1)
             hint = f"Did you mean `{near[0]}`? " if near else ""
             raise ConfigError(
-                f"`zeroshot.targets` names `{name}`, of which no galaxy in crossmatch/properties.parquet "
+                f"`{key}` names `{name}`, of which no galaxy in crossmatch/properties.parquet "
                 f"has a value. {hint}It has values of: {', '.join(known)}; `log_` before a name takes "
                 "the logarithm."
             )
