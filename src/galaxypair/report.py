@@ -25,7 +25,7 @@ SECTIONS = {
     "Zero-shot regression": ("zeroshot_summary", "zeroshot_{property}"),
     "Protocols": (),
     "Zero-shot in detail": ("bins_{property}",),
-    "Few-shot and posteriors": (),
+    "Few-shot and posteriors": ("few_shot", "posterior_coverage", "posterior_examples"),
     "Baselines": (),
     "Morphology": (),
     "Embedding space": ("umap_{property}", "mosaic_{space}"),

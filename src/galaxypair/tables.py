@@ -230,6 +230,47 @@ METRIC_COLUMNS = (
 # metrics/zeroshot_predictions.parquet: targetid, reference, query, target, y_true, y_pred.
 # metrics/retrieval_neighbours.parquet: targetid (query), reference, query, rank (1 = nearest),
 # neighbour (targetid), similarity (cosine).
+# metrics/few_shot.csv: one row per space, property, number of labels, draw, and metric of zeroshot.csv
+FEW_SHOT_COLUMNS = (
+    "protocol",  # few_shot_mlp
+    "space",  # embeddings that the network reads: one of SPACES
+    "target",
+    "n_labels",  # train galaxies whose property it was trained on
+    "n_val",  # val galaxies whose property chose the epoch
+    "repeat",  # draw of the labelled galaxies and of the first weights, from 1
+    "metric",
+    "value",
+    "low",  # 68 % interval
+    "high",
+    "n",  # test galaxies
+)
+# metrics/few_shot_predictions.parquet: of the test split, in the unit of the property
+FEW_SHOT_PREDICTION_COLUMNS = ("targetid", "space", "target", "n_labels", "repeat", "y_true", "y_pred")
+# metrics/posteriors.parquet: one row per space, property and test galaxy; q_: quantiles of its posterior
+POSTERIOR_QUANTILES = {"q025": 0.025, "q160": 0.16, "q500": 0.5, "q840": 0.84, "q975": 0.975}
+POSTERIOR_COLUMNS = (
+    "targetid",
+    "space",
+    "target",
+    "y_true",
+    *POSTERIOR_QUANTILES,
+    "pit",  # share of the posterior below the true value
+    "log_prob",  # natural logarithm of the density at the true value [1 / unit of the property]
+    "crps",  # continuous ranked probability score [unit of the property]
+)
+# metrics/posteriors.csv: METRIC_COLUMNS, protocol posterior_flow, reference and query are both one of
+# SPACES; metrics nll (mean of -log_prob), crps, coverage_68, coverage_95 (share of true values inside the
+# central intervals), and what chance gives, that is the distribution of the train labels for each galaxy:
+# chance_crps.
+# metrics/posterior_examples.parquet: densities of some test galaxies on a grid.
+POSTERIOR_EXAMPLE_COLUMNS = (
+    "targetid",
+    "space",
+    "target",
+    "y_true",
+    "y",  # where
+    "density",  # of the posterior [1 / unit of the property]
+)
 # ablation/values.csv, one row per trial and metric: all of zeroshot.csv and retrieval.csv but what chance
 # gives, val_loss of the best epoch (only of variants whose losses are on the run's scale) and train_seconds;
 # target, reference and query are empty for these two.

@@ -76,7 +76,9 @@ def predict(
     return knn.average(*knn.nearest(references, queries, k), labels, weights)
 
 
-def choose_targets(properties: pd.DataFrame, wanted: Sequence[str] | None) -> list[str]:
+def choose_targets(
+    properties: pd.DataFrame, wanted: Sequence[str] | None, key: str = "zeroshot.targets"
+) -> list[str]:
     """Names of the properties to predict.
 
     Parameters
@@ -85,6 +87,8 @@ def choose_targets(properties: pd.DataFrame, wanted: Sequence[str] | None) -> li
     wanted : sequence of str, optional
         Columns of `properties`, `log_` names of such columns, `log_ssfr` or `ln_avg_sfr_over_z_mw`.
         None: those of `tables.TARGETS` that some galaxy has.
+    key : str, default="zeroshot.targets"
+        Of the config, that names them.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def choose_targets(properties: pd.DataFrame, wanted: Sequence[str] | None) -> li
             near = difflib.get_close_matches(name, [*known, *tables.TARGETS], n=1)
             hint = f"Did you mean `{near[0]}`? " if near else ""
             raise ConfigError(
-                f"`zeroshot.targets` names `{name}`, of which no galaxy in crossmatch/properties.parquet "
+                f"`{key}` names `{name}`, of which no galaxy in crossmatch/properties.parquet "
                 f"has a value. {hint}It has values of: {', '.join(known)}; `log_` before a name takes "
                 "the logarithm."
             )

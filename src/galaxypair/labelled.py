@@ -1,0 +1,113 @@
+"""Embeddings with the labels that go with them: what a small network on them is trained and tested on."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from galaxypair import tables
+from galaxypair.errors import DataError
+from galaxypair.io import Embeddings
+from galaxypair.projection import space_vectors
+from galaxypair.zeroshot import target_values
+
+logger = logging.getLogger(__name__)
+
+FEWEST = {"train": 20, "val": 5, "test": 2}  # galaxies: with fewer a property is left out
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Galaxies of one split that have both an embedding and a property.
+
+    Attributes
+    ----------
+    targetid : ndarray of shape (n,), int64
+    x : ndarray of shape (n, d), float32
+        Unit embeddings.
+    y : ndarray of shape (n,), float64
+        Finite, in the unit of the property.
+    """
+
+    targetid: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+
+
+def labelled_splits(
+    embeddings: Mapping[str, Embeddings], properties: pd.DataFrame, targets: Sequence[str]
+) -> Iterator[tuple[str, str, dict[str, Labelled]]]:
+    """Join embeddings and properties, space by space and property by property.
+
+    Parameters
+    ----------
+    embeddings : mapping of {"train", "val", "test"} to Embeddings
+        A galaxy of train or val that is also in test, or of val that is in train, is left out there.
+    properties : pandas.DataFrame
+        `targetid` and the properties.
+    targets : sequence of str
+        See `zeroshot.choose_targets`.
+
+    Yields
+    ------
+    space : {"image", "spectrum", "both"}
+    target : str
+    splits : dict of {"train", "val", "test"} to Labelled
+        What is left out is counted in the log. With too few galaxies in a split, the property is left out
+        of the space, which is logged too.
+
+    Raises
+    ------
+    DataError
+        If nothing is left at all.
+    """
+    labels = pd.DataFrame({t: target_values(properties, t) for t in targets})
+    labels.index = pd.Index(properties["targetid"])
+    seen = {"train": ["val", "test"], "val": ["test"], "test": []}
+    alone = {
+        split: ~np.isin(own.targetid, np.concatenate([own.targetid[:0], *others]))
+        for split, own in embeddings.items()
+        for others in [[embeddings[other].targetid for other in seen[split]]]
+    }
+    some = False
+    for space in tables.SPACES:
+        vectors = {split: _vectors(own, space, alone[split]) for split, own in embeddings.items()}
+        rows = {split: labels.reindex(targetid) for split, (targetid, _) in vectors.items()}
+        for target in targets:
+            splits = {
+                split: _with_label(*vectors[split], rows[split][target].to_numpy()) for split in vectors
+            }
+            if _enough(space, target, splits, embeddings):
+                some = True
+                yield space, target, splits
+    if not some:
+        wanted = ", ".join(f"{n} {split}" for split, n in FEWEST.items())
+        raise DataError(
+            f"No property ({', '.join(targets) or 'none has values'}) is known for enough galaxies with an "
+            f"embedding (at least {wanted}). Use a larger survey, or raise `split.val_fraction`."
+        )
+
+
+def _vectors(own: Embeddings, space: str, alone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    targetid, vectors = space_vectors(own, space)
+    keep = np.isin(targetid, own.targetid[alone])
+    return targetid[keep], vectors[keep]
+
+
+def _with_label(targetid: np.ndarray, vectors: np.ndarray, values: np.ndarray) -> Labelled:
+    known = np.isfinite(values)
+    return Labelled(targetid[known], vectors[known], values[known])
+
+
+def _enough(
+    space: str, target: str, splits: dict[str, Labelled], embeddings: Mapping[str, Embeddings]
+) -> bool:
+    counts = ", ".join(
+        f"{len(own.y):,} of {len(embeddings[split].targetid):,} {split}" for split, own in splits.items()
+    )
+    enough = all(len(splits[split].y) >= n for split, n in FEWEST.items())
+    level, what = (logging.INFO, "") if enough else (logging.WARNING, ": too few, left out")
+    logger.log(level, "%s, %s: %s galaxies have embedding and label%s", space, target, counts, what)
+    return enough
