@@ -27,7 +27,7 @@ SECTIONS = {
     "Protocols": (),
     "Zero-shot in detail": (),
     "Few-shot and posteriors": (),
-    "Baselines": (),
+    "Baselines": ("baselines_{which}",),
     "Morphology": (),
     "Embedding space": ("umap_{property}", "mosaic_{space}"),
     "Clusters": (
