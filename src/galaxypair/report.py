@@ -26,7 +26,7 @@ SECTIONS = {
     "Protocols": (),
     "Zero-shot in detail": ("bins_{property}",),
     "Few-shot and posteriors": ("few_shot", "posterior_coverage", "posterior_examples"),
-    "Baselines": (),
+    "Baselines": ("baselines_{which}",),
     "Morphology": (),
     "Embedding space": ("umap_{property}", "mosaic_{space}"),
     "Clusters": (

@@ -271,6 +271,20 @@ POSTERIOR_EXAMPLE_COLUMNS = (
     "y",  # where
     "density",  # of the posterior [1 / unit of the property]
 )
+# baselines/{photometry,resnet18,conv_attention}/predictions.parquet: BASELINE_COLUMNS, of the test galaxies
+# whose property is known. baselines/photometry/history.csv: PHOTOMETRY_HISTORY_COLUMNS, of its MLPs;
+# baselines/{resnet18,conv_attention}/history.csv: HISTORY_COLUMNS, chance being the mean of the train split.
+BASELINE_COLUMNS = ("baseline", "targetid", "target", "y_true", "y_pred")
+PHOTOMETRY_HISTORY_COLUMNS = (
+    "baseline",
+    "target",
+    "epoch",
+    "val_loss",
+    "kept",
+)  # loss: of standardised values
+# metrics/baselines_{photometry,all}.csv: METRIC_COLUMNS, metrics as in zeroshot.csv; protocol is the baseline
+# (reference and query what it reads: photometry, image, spectrum), or train_to_test_common for the zero-shot
+# predictions, all on the galaxies that every row of the target has a prediction for.
 # ablation/values.csv, one row per trial and metric: all of zeroshot.csv and retrieval.csv but what chance
 # gives, val_loss of the best epoch (only of variants whose losses are on the run's scale) and train_seconds;
 # target, reference and query are empty for these two.

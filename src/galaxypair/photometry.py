@@ -1,0 +1,183 @@
+"""Predict properties of galaxies from their catalogue magnitudes alone: what an embedding has to beat."""
+
+import copy
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from galaxypair import tables, zeroshot
+
+logger = logging.getLogger(__name__)
+
+BANDS = {"grz": ("mag_g", "mag_r", "mag_z"), "grzw1": ("mag_g", "mag_r", "mag_z", "mag_w1")}
+HIDDEN = (64, 64)
+
+
+def evaluate(
+    properties: pd.DataFrame, *, targets: Sequence[str] | None, k: int, settings: dict
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predict the test galaxies from the magnitudes of the train galaxies, by neighbours and by a network.
+
+    Parameters
+    ----------
+    properties : pandas.DataFrame
+        `crossmatch/properties.parquet`.
+    targets : sequence of str or None
+        See `zeroshot.choose_targets`; a magnitude that is read is not predicted.
+    k : int
+        Neighbours, weighted by inverse distance.
+    settings : dict
+        seed, batch_size, learning_rate and epochs of the network.
+
+    Returns
+    -------
+    predictions : pandas.DataFrame
+        `tables.BASELINE_COLUMNS`; no rows if the catalogue has no magnitudes.
+    history : pandas.DataFrame
+        `tables.PHOTOMETRY_HISTORY_COLUMNS`.
+
+    Notes
+    -----
+    The second version of AstroCLIP (published code, `downstream_tasks`) trains the network, (64, 64) units on
+    g, r and z, one for each property; the neighbours are those of our zero-shot protocol, with magnitudes in
+    the place of embeddings. Each band is standardised by its own mean and scatter in the train split; their
+    code takes one mean and one scatter for all three. `val` chooses the epoch of the network and has no part
+    otherwise. The measured magnitudes alone, no errors: a galaxy that lacks one is left out and counted.
+    """
+    names = zeroshot.choose_targets(properties, targets)
+    parts, rows = [], []
+    for bands, columns in BANDS.items():
+        features = magnitudes(properties, columns)
+        usable = np.isfinite(features).all(axis=1)
+        if not usable.any():
+            logger.warning("No galaxy has all of %s: photometry_*_%s is left out.", ", ".join(columns), bands)
+            continue
+        logger.info(
+            "%s of %s galaxies have %s; the others are left out",
+            *(f"{usable.sum():,}", f"{len(usable):,}", ", ".join(columns)),
+        )
+        for target in (name for name in names if name not in columns):
+            values = zeroshot.target_values(properties, target)
+            split = np.where(usable & np.isfinite(values), properties["split"], "")
+            sets = {s: (features[split == s], values[split == s]) for s in tables.SPLITS}
+            ids = properties["targetid"].to_numpy()[split == "test"]
+            for method, predicted in _predict(sets, bands, target, k=k, settings=settings, history=rows):
+                found = (f"photometry_{method}_{bands}", ids, target, sets["test"][1], predicted)
+                parts.append(pd.DataFrame(dict(zip(tables.BASELINE_COLUMNS, found, strict=True))))
+    predictions = (
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=tables.BASELINE_COLUMNS)
+    )
+    return predictions, pd.DataFrame(rows, columns=tables.PHOTOMETRY_HISTORY_COLUMNS)
+
+
+def magnitudes(properties: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Standardise each magnitude by its mean and scatter in the train split.
+
+    Parameters
+    ----------
+    properties : pandas.DataFrame
+    columns : sequence of str
+        Magnitudes; what is not positive is none, see `crossmatch.POSITIVE`.
+
+    Returns
+    -------
+    ndarray of shape (n, n_columns), float64
+        NaN where there is none, throughout if the column is missing.
+    """
+    values = [properties.get(c, pd.Series(np.nan, properties.index)).to_numpy(np.float64) for c in columns]
+    found = np.stack(values, axis=1)
+    found = np.where(np.isfinite(found) & (found > 0), found, np.nan)
+    train = found[(properties["split"] == "train").to_numpy()]
+    train = train[np.isfinite(train).all(axis=1)]
+    return standardise(found, train) if len(train) else np.full(found.shape, np.nan)
+
+
+def standardise(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Subtract the mean of the train galaxies and divide by their scatter, column by column.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, d)
+    train : ndarray of shape (m, d)
+        Finite, m > 0.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+        A constant column is divided by 1.
+    """
+    scatter = train.std(axis=0)
+    return (values - train.mean(axis=0)) / np.where(scatter > 0, scatter, 1)
+
+
+def _predict(sets: dict, bands: str, target: str, *, k: int, settings: dict, history: list) -> list:
+    """Predictions of both methods for the test galaxies; a method that lacks galaxies is left out."""
+    train, val, (test, _) = (sets[split] for split in tables.SPLITS)
+    n_train, n_val, n_test = (len(sets[split][1]) for split in tables.SPLITS)
+    found = []
+    if n_test and n_train >= k:
+        found.append(("knn", zeroshot.predict(train[0], train[1][:, None], test, k)[:, 0]))
+    if n_test and n_val and n_train > 1:
+        predicted, losses = train_mlp(train, val, test, settings)
+        best = int(np.argmin(losses))
+        name = f"photometry_mlp_{bands}"
+        history += [(name, target, i + 1, loss, i == best) for i, loss in enumerate(losses)]
+        found.append(("mlp", predicted))
+    for method in {"knn", "mlp"} - {method for method, _ in found}:
+        logger.warning(
+            "photometry_%s_%s of %s: %d train, %d val and %d test galaxies are too few; left out.",
+            *(method, bands, target, n_train, n_val, n_test),
+        )
+    return found
+
+
+def train_mlp(
+    train: tuple[np.ndarray, np.ndarray],
+    val: tuple[np.ndarray, np.ndarray],
+    queries: np.ndarray,
+    settings: dict,
+) -> tuple[np.ndarray, list[float]]:
+    """Train a small network and predict with the weights of the epoch that is best on the val split.
+
+    Parameters
+    ----------
+    train, val : tuple of ndarray of shape (n, d) and ndarray of shape (n,)
+        Standardised magnitudes and labels, all finite.
+    queries : ndarray of shape (n_queries, d)
+    settings : dict
+        seed, batch_size, learning_rate, epochs.
+
+    Returns
+    -------
+    predicted : ndarray of shape (n_queries,)
+        In the unit of the labels.
+    losses : list of float
+        Mean square error of the standardised labels of the val split, one for each epoch.
+    """
+    from sklearn.neural_network import MLPRegressor
+
+    (known, labels), (val_known, val_labels) = train, val
+
+    def scaled(values: np.ndarray) -> np.ndarray:
+        return standardise(values[:, None], labels[:, None])[:, 0]
+
+    network = MLPRegressor(
+        hidden_layer_sizes=HIDDEN,
+        alpha=0,  # no penalty, as published
+        batch_size=min(settings["batch_size"], len(known)),
+        learning_rate_init=settings["learning_rate"],
+        random_state=settings["seed"],
+    )
+    wanted, val_wanted = scaled(labels), scaled(val_labels)
+    best, losses = None, []
+    for _ in range(settings["epochs"]):
+        network.partial_fit(known, wanted)  # one pass over the train galaxies
+        losses.append(float(np.mean((network.predict(val_known) - val_wanted) ** 2)))
+        if losses[-1] < min(losses[:-1], default=np.inf):
+            # copies: the next pass changes these arrays in place
+            best = copy.deepcopy((network.coefs_, network.intercepts_))
+    network.coefs_, network.intercepts_ = best
+    scatter = labels.std() or 1.0
+    return network.predict(queries) * scatter + labels.mean(), losses
