@@ -28,7 +28,7 @@ SECTIONS = {
     "Zero-shot in detail": (),
     "Few-shot and posteriors": (),
     "Baselines": (),
-    "Morphology": (),
+    "Morphology": ("morphology", "morphology_confusion_{question}"),
     "Embedding space": ("umap_{property}", "mosaic_{space}"),
     "Clusters": (
         "kmeans_scan",
