@@ -56,7 +56,7 @@ def crossmatch(ledger: pd.DataFrame, catalogue: pd.DataFrame) -> tuple[pd.DataFr
     values.loc[~matched] = np.nan
     properties = pd.concat([kept.assign(matched=matched), values], axis=1)
     losses = pd.DataFrame(
-        [_duplicates(len(catalogue), len(unique)), *_count(kept["split"].to_numpy(), steps)],
+        [_duplicates(len(catalogue), len(unique)), *count_losses(kept["split"].to_numpy(), steps)],
         columns=list(tables.LOSSES_COLUMNS),
     )
     _report(properties, losses)
@@ -104,7 +104,20 @@ def _duplicates(n_rows: int, n_unique: int) -> tuple:
     return ("duplicate_targetid", "catalogue", n_rows, n_rows - n_unique, n_unique)
 
 
-def _count(split: np.ndarray, steps: dict[str, np.ndarray]) -> list[tuple]:
+def count_losses(split: np.ndarray, steps: dict[str, np.ndarray]) -> list[tuple]:
+    """Count who is lost at which step, per split and in total.
+
+    Parameters
+    ----------
+    split : ndarray of shape (n,), str
+    steps : dict of str to ndarray of shape (n,), bool
+        Who passes each step, in order.
+
+    Returns
+    -------
+    list of tuple
+        Rows with the columns `tables.LOSSES_COLUMNS`.
+    """
     rows = []
     for name in (*tables.SPLITS, "all"):
         left = split == name if name != "all" else np.ones(len(split), bool)

@@ -27,7 +27,7 @@ SECTIONS = {
     "Zero-shot in detail": ("bins_{property}",),
     "Few-shot and posteriors": ("few_shot", "posterior_coverage", "posterior_examples"),
     "Baselines": ("baselines_{which}",),
-    "Morphology": (),
+    "Morphology": ("morphology", "morphology_confusion_{question}"),
     "Embedding space": ("umap_{property}", "mosaic_{space}"),
     "Clusters": (
         "kmeans_scan",

@@ -8,6 +8,7 @@ _ROOT = Path(str(workflow.current_basedir)).parents[1]
 sys.path.insert(0, str(_ROOT / "src"))
 
 from galaxypair import config as config_check
+from galaxypair import tables
 from galaxypair import trials as ablation_trials
 from galaxypair.errors import ConfigError
 from galaxypair.frozen import cached_modalities
@@ -65,13 +66,15 @@ def published_file(name):
     return config["download"]["files"][Path(name).stem]
 
 
+def published_votes():
+    """Files with votes on morphology, by the entry of the config that they are fetched by."""
+    return {"galaxy_zoo": "galaxy_zoo.csv", "galaxy10": "galaxy10.h5"}
+
+
 def published_weights():
-    """Entries of the config that are weights; the others are the survey."""
-    return [
-        name
-        for name in config["download"]["files"]
-        if name not in ("joint", "provabgs")
-    ]
+    """Entries of the config that are weights; the others are the survey and votes."""
+    others = ("joint", "provabgs", *published_votes())
+    return [name for name in config["download"]["files"] if name not in others]
 
 
 def published_checkpoint():
@@ -332,6 +335,34 @@ def catalogue():
     if not makes_its_own and entry["path"] is None and entry["url"] is None:
         return []
     return "results/{run}/survey/provabgs.hdf5"
+
+
+def made_votes():
+    """Votes on morphology that a rule provides: published ones, or the mock survey's; not the user's own."""
+    chosen = config["morphology"]["votes"]
+    if chosen in published_votes():
+        return f"results/{{run}}/votes/{published_votes()[chosen]}"
+    mock = chosen is None and config["source"] == "simulate"
+    return "results/{run}/survey/galaxy_zoo.csv" if mock else []
+
+
+def own_votes():
+    """The user's own file of votes on morphology, if there is one."""
+    chosen = config["morphology"]["votes"]
+    return None if chosen in published_votes() else chosen
+
+
+def has_votes():
+    """Whether there are votes on morphology, of galaxies with a split."""
+    return bool(made_votes() or own_votes()) and not predicts()
+
+
+def voted_questions():
+    """Questions that there are votes on, as far as the config tells."""
+    entry = config["morphology"]
+    if entry["questions"] or own_votes():
+        return entry["questions"] or []
+    return ["galaxy10"] if entry["votes"] == "galaxy10" else list(tables.GALAXY_ZOO)
 
 
 def settings_of(*sections):

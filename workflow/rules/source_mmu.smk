@@ -1,6 +1,6 @@
 rule mmu:
     input:
-        code=code("ledger", "published/mmu", "published/verdicts"),
+        code=code("ledger", "published/mmu", "published/verdicts", "sky_match"),
         tracked=existing(*(config["mmu"][k] for k in ("images", "spectra", "provabgs"))),
     output:
         joint="results/{run}/survey/joint.h5",

@@ -12,6 +12,7 @@ from galaxypair import io
 from galaxypair.errors import DataError
 from galaxypair.fetch import whole
 from galaxypair.fetch.transfer import Wanted
+from galaxypair.io.votes import check_votes
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,8 @@ class Kind:
 KINDS = {  # of the entries of `download.files`; all others are weights
     "joint": Kind((_HDF5,), io.check_joint),
     "provabgs": Kind((_HDF5,), check_provabgs),
+    "galaxy_zoo": Kind((), check_votes),
+    "galaxy10": Kind((_HDF5,), check_votes),
 }
 WEIGHTS = Kind((_ZIP, _OLD_TORCH), check_checkpoint)
 
