@@ -175,7 +175,10 @@ def test_scripts_run_from_ledger_to_gallery(tmp_path, monkeypatch):
         test=parquet["test"],
         metrics=tmp_path / "retrieval.csv",
         neighbours=parquet["neighbours"],
-        settings={"recall_at": [1], "neighbours": 2, "queries": 2, "bootstrap": 10, "seed": 1},
+        settings={
+            **{"recall_at": [1], "neighbours": 2, "queries": 2, "query_rows": [], "single_row": None},
+            **{"bootstrap": 10, "seed": 1},
+        },
     )
     for space in tables.MODALITIES:
         run_structure_scripts(tmp_path, space)

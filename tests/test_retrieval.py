@@ -105,7 +105,7 @@ def test_scores_name_both_ways_and_count_pairs_alone(pairs):
 
 
 def test_neighbours_are_the_nearest_and_never_the_query_within_a_modality(pairs):
-    found = retrieval.neighbours(pairs, queries=3, n_neighbours=5, rng=rng())
+    found = retrieval.neighbours(pairs, np.array([7, 150, 3]), n_neighbours=5)
     assert len(found) == 4 * 3 * 5
     for (query_id, query, reference), part in found.groupby(["targetid", "query", "reference"]):
         similarity = pairs.unit[reference] @ pairs.unit[query][query_id]
@@ -117,18 +117,33 @@ def test_neighbours_are_the_nearest_and_never_the_query_within_a_modality(pairs)
         np.testing.assert_allclose(part["similarity"], similarity[part["neighbour"]], rtol=1e-5)
 
 
-def test_neighbours_are_drawn_among_pairs_and_follow_the_seed(pairs):
+def test_query_is_not_its_own_neighbour_though_copies_of_it_are_as_near(pairs):
+    for modality in tables.MODALITIES:
+        pairs.unit[modality][:40] = pairs.unit[modality][0]  # of 40, not all are among the 6 nearest
+    found = retrieval.neighbours(pairs, np.arange(40), n_neighbours=5)
+    within = found[found["query"] == found["reference"]]
+    assert (within["targetid"] != within["neighbour"]).all()
+    assert len(found) == 4 * 40 * 5
+    np.testing.assert_allclose(within["similarity"], 1, rtol=1e-5)
+
+
+def test_counterpart_is_found_across_modalities():
+    unit = random_unit(30)
+    found = retrieval.neighbours(embeddings_of(unit, unit), np.array([104, 120]), n_neighbours=3)
+    first = found[(found["query"] != found["reference"]) & (found["rank"] == 1)]
+    assert len(first) == 4
+    assert (first["targetid"] == first["neighbour"]).all()
+
+
+def test_neighbours_have_both_modalities(pairs):
     pairs.unit["image"][:150] = np.nan
-    one, same = (retrieval.neighbours(pairs, queries=4, n_neighbours=9, rng=rng()) for _ in range(2))
-    assert one.equals(same)
-    assert one[["targetid", "neighbour"]].to_numpy().min() >= 150
+    found = retrieval.neighbours(pairs, np.array([199]), n_neighbours=49)
+    assert set(found["neighbour"]) <= set(range(150, 200))
 
 
 def test_few_galaxies_give_short_lists():
-    found = retrieval.neighbours(
-        embeddings_of(random_unit(3), random_unit(3)), queries=9, n_neighbours=8, rng=rng()
-    )
-    assert found["targetid"].nunique() == 3
+    unit = random_unit(3)
+    found = retrieval.neighbours(embeddings_of(unit, unit), np.array([100, 102]), n_neighbours=8)
     assert found["rank"].max() == 2
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from galaxypair import metrics, tables
+from galaxypair import knn, metrics, tables
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
 
@@ -16,6 +16,7 @@ PROTOCOL = "test_split"
 BLOCK_VALUES = 16_000_000  # similarities in memory at a time (64 MB)
 TIE = 1e-6  # cosines closer than this differ only by rounding in float32
 NEIGHBOUR_COLUMNS = ("targetid", "reference", "query", "rank", "neighbour", "similarity")
+PAIRS = tuple((query, reference) for query in tables.MODALITIES for reference in tables.MODALITIES)
 
 
 def pair_ranks(queries: np.ndarray, references: np.ndarray) -> np.ndarray:
@@ -72,7 +73,7 @@ def evaluate(
         recall = {f"recall@{k}": np.mean(ranks <= k, axis=1) for k in recall_at}
         return {**recall, "median_rank": np.median(ranks, axis=1)}
 
-    _, unit = _pairs(test)
+    _, unit = complete(test)
     n = len(unit["image"])
     rows = []
     for query, reference in (("image", "spectrum"), ("spectrum", "image")):
@@ -123,18 +124,24 @@ def chance(n: int, recall_at: Sequence[int]) -> metrics.Summary:
 
 
 def neighbours(
-    test: Embeddings, *, queries: int, n_neighbours: int, rng: np.random.Generator
+    test: Embeddings,
+    targetid: np.ndarray,
+    *,
+    n_neighbours: int,
+    pairs: Sequence[tuple[str, str]] = PAIRS,
 ) -> pd.DataFrame:
-    """Nearest neighbours of a few random galaxies, for all four pairs of modalities.
+    """Nearest neighbours of some galaxies, for each pair of modalities.
 
     Parameters
     ----------
     test : Embeddings
-        Only galaxies with both modalities are asked for or found.
-    queries : int
-        Galaxies drawn; all if there are fewer.
+        Only galaxies with both modalities are found.
+    targetid : ndarray of shape (m,), int64
+        Galaxies with both modalities that are asked for, see `queries.choose`.
     n_neighbours : int
-    rng : numpy.random.Generator
+        Fewer if there are not as many other galaxies.
+    pairs : sequence of (query, reference), optional
+        All four unless given.
 
     Returns
     -------
@@ -146,29 +153,77 @@ def neighbours(
     ------
     DataError
         If fewer than two galaxies have both modalities.
+
+    Notes
+    -----
+    The reproduction of AstroCLIP keeps the query among its neighbours within a modality, so that
+    its first rank says nothing; here rank 1 is the nearest other galaxy.
     """
-    targetid, unit = _pairs(test)
-    drawn = rng.permutation(len(targetid))[:queries]
+    known, unit = complete(test)
+    rows = pd.Index(known).get_indexer(targetid)
+    k = min(n_neighbours, len(known) - 1)
     parts = []
-    for query in tables.MODALITIES:
-        for reference in tables.MODALITIES:
-            similarity = unit[query][drawn] @ unit[reference].T
-            if query == reference:
-                similarity[np.arange(len(drawn)), drawn] = -np.inf
-            order = np.argsort(-similarity, axis=1, kind="stable")[:, : min(n_neighbours, len(targetid) - 1)]
-            values = (
-                np.repeat(targetid[drawn], order.shape[1]),
-                reference,
-                query,
-                np.tile(np.arange(1, order.shape[1] + 1), len(drawn)),
-                targetid[order].reshape(-1),
-                np.take_along_axis(similarity, order, axis=1).reshape(-1),
-            )
-            parts.append(pd.DataFrame(dict(zip(NEIGHBOUR_COLUMNS, values, strict=True))))
+    for query, reference in pairs:
+        asked = unit[query][rows]
+        order = nearest_others(unit[reference], asked, rows if query == reference else None, k)
+        similarity = np.einsum("md,mkd->mk", asked, unit[reference][order])
+        values = (
+            np.repeat(targetid, k),
+            reference,
+            query,
+            np.tile(np.arange(1, k + 1), len(targetid)),
+            known[order].reshape(-1),
+            similarity.reshape(-1),
+        )
+        parts.append(pd.DataFrame(dict(zip(NEIGHBOUR_COLUMNS, values, strict=True))))
     return pd.concat(parts, ignore_index=True)
 
 
-def _pairs(test: Embeddings) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def nearest_others(references: np.ndarray, queries: np.ndarray, own: np.ndarray | None, k: int) -> np.ndarray:
+    """Find the k references nearest to each query, leaving the query's own galaxy out.
+
+    Parameters
+    ----------
+    references : ndarray of shape (n, d)
+        Unit embeddings.
+    queries : ndarray of shape (m, d)
+        Unit embeddings.
+    own : ndarray of shape (m,), int64, optional
+        Row of `references` that is each query's own galaxy; None: none is left out.
+    k : int
+        At most n, less one if some are left out.
+
+    Returns
+    -------
+    ndarray of shape (m, k), int64
+        Rows of `references`, the nearest first.
+    """
+    if own is None:
+        return knn.nearest(references, queries, k)[1]
+    # one more than asked: among copies of one vector the query itself may not even be found
+    order = knn.nearest(references, queries, k + 1)[1]
+    itself_last = np.argsort(order == own[:, None], axis=1, kind="stable")
+    return np.take_along_axis(order, itself_last, axis=1)[:, :k]
+
+
+def complete(test: Embeddings) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Pick the galaxies that have both modalities.
+
+    Parameters
+    ----------
+    test : Embeddings
+
+    Returns
+    -------
+    targetid : ndarray of shape (n,), int64
+        In the order of the table.
+    unit : dict of modality to ndarray of shape (n, d), float32
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two.
+    """
     both = np.logical_and.reduce([np.isfinite(test.unit[m]).all(axis=1) for m in tables.MODALITIES])
     if both.sum() < 2:
         raise DataError(

@@ -229,7 +229,11 @@ METRIC_COLUMNS = (
 # median_rank, and what chance gives: chance_recall@{k}, chance_median_rank.
 # metrics/zeroshot_predictions.parquet: targetid, reference, query, target, y_true, y_pred.
 # metrics/retrieval_neighbours.parquet: targetid (query), reference, query, rank (1 = nearest),
-# neighbour (targetid), similarity (cosine).
+# neighbour (targetid), similarity (cosine), role: query, or single (the one galaxy of some figures, with
+# more of its nearest images by its image).
+# metrics/agreement.csv: METRIC_COLUMNS, protocol test_split, metrics nmad_rank_{r} and, of redshifts and
+# log10 properties, close_fraction_rank_{r} of the r-th nearest other galaxy; random_nmad and
+# random_close_fraction of pairs drawn at random.
 # metrics/few_shot.csv: one row per space, property, number of labels, draw, and metric of zeroshot.csv
 FEW_SHOT_COLUMNS = (
     "protocol",  # few_shot_mlp

@@ -25,7 +25,7 @@ rule zeroshot:
 rule retrieval:
     input:
         test="results/{run}/{trial}embeddings/test.parquet",
-        code=code("metrics", "retrieval"),
+        code=code("knn", "metrics", "queries", "retrieval"),
     output:
         metrics="results/{run}/{trial}metrics/retrieval.csv",
         neighbours="results/{run}/{trial}metrics/retrieval_neighbours.parquet",
@@ -39,6 +39,26 @@ rule retrieval:
         settings=config["retrieval"],
     script:
         "../scripts/retrieval.py"
+
+
+rule agreement:
+    input:
+        test="results/{run}/embeddings/test.parquet",
+        properties="results/{run}/crossmatch/properties.parquet",
+        code=code("agreement", "knn", "metrics", "retrieval", "zeroshot"),
+    output:
+        metrics="results/{run}/metrics/agreement.csv",
+    log:
+        "logs/{run}/agreement.log",
+    benchmark:
+        "logs/{run}/agreement.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=config["agreement"],
+        targets=config["zeroshot"]["targets"],
+    script:
+        "../scripts/agreement.py"
 
 
 rule predict:
