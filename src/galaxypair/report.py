@@ -29,12 +29,20 @@ SECTIONS = {
     "Few-shot and posteriors": (),
     "Baselines": (),
     "Morphology": (),
-    "Embedding space": ("umap_{property}", "mosaic_{space}"),
+    "Embedding space": (
+        "umap_annotated_{method}_{space}",  # before what it would be a property of
+        "umap_{property}",
+        "pca_{property}",
+        "mosaic_{projection}_{space}",
+    ),
     "Clusters": (
         "kmeans_scan",
+        "clusters_alone_{method}_{space}",
         "clusters_{method}",
-        "cluster_gallery_{space}",
-        "cluster_properties_{space}",
+        "cluster_gallery_{method}_{space}",
+        "cluster_spectra_{method}_{space}",
+        "cluster_properties_{method}_{space}",
+        "cluster_information",
     ),
     "Anomalies": (),
     "Comparison": (),

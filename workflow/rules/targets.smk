@@ -1,6 +1,5 @@
 """What is made: by plain `snakemake`, for the report, and by `snakemake everything`."""
 
-
 # Each rule file adds its own, without `results/{run}/`: figures that the report of an evaluated survey
 # shows (names, without suffix), and files that only `snakemake everything` makes.
 REPORTED = []
@@ -47,12 +46,7 @@ def report_figures():
             "zeroshot_summary",
             *(f"zeroshot_{name}" for name in known),
             *(f"umap_{name}" for name in known),
-            *(f"mosaic_{modality}" for modality in shown),
-            "kmeans_scan",
-            "clusters_kmeans",
-            "clusters_dbscan",
-            *(f"cluster_gallery_{modality}" for modality in shown),
-            *(f"cluster_properties_{space}" for space in spaces()),
+            *(f"mosaic_umap_{modality}" for modality in shown),
             *REPORTED,
         ]
     if not trains():
