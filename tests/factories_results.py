@@ -24,6 +24,7 @@ def make_results(folder: Path, n: int = 60, seed: int = 1, crop_px: int = 32) ->
     _write_history(folder)
     _write_metrics(folder, properties, rng)
     _write_structure(folder, targetid, rng)
+    _write_ami(folder, properties, rng)
     _write_gallery(folder, z, rng, crop_px)
     return folder
 
@@ -95,15 +96,51 @@ def _write_structure(folder: Path, targetid: np.ndarray, rng: np.random.Generato
         places = np.array([(0, 0), (6, 1), (1, 7), (7, 7)])[cluster] + rng.normal(size=(len(targetid), 2))
         table = pd.DataFrame({"targetid": targetid, "x": places[:, 0], "y": places[:, 1]})
         io.write_table(table, folder / f"projections/umap_{space}.parquet")
-        for method, labels in (("kmeans", cluster), ("dbscan", np.where(targetid % 9, cluster, -1))):
+        told = []
+        for method, labels in (
+            ("kmeans", cluster),
+            ("dbscan", np.where(targetid % 9, cluster, -1)),
+            ("hdbscan", np.where(targetid % 5, cluster, -1)),
+        ):
             table = pd.DataFrame({"targetid": targetid, "cluster": labels})
             io.write_table(table, folder / f"clusters/{method}_{space}.parquet")
+            row = {"space": space, "method": method, "n": len(targetid), "clusters": 4}
+            told.append(row | ({"eps": 0.31, "eps_rule": "quantile"} if method == "dbscan" else {}))
+            _write_cluster_spectra(folder / f"clusters/median_spectra_{method}_{space}.h5", labels, rng)
+        table = pd.DataFrame(told).reindex(columns=list(tables.CLUSTERING_COLUMNS))
+        io.write_table(table, folder / f"metrics/clusterings_{space}.csv")
+        plane = {"targetid": targetid} | {c: rng.normal(size=len(targetid)) for c in ("x", "y", "pc3", "pc4")}
+        io.write_table(pd.DataFrame(plane), folder / f"projections/pca_{space}.parquet")
+        shares = {"space": space, "component": range(1, 5), "explained_variance_ratio": [0.4, 0.2, 0.1, 0.05]}
+        io.write_table(pd.DataFrame(shares), folder / f"metrics/pca_{space}.csv")
         k = np.arange(2, 11)
         table = pd.DataFrame(
             {"space": space, "k": k, "silhouette": 0.3 - 0.02 * (k - 3 - len(space) / 4) ** 2 / k}
         )
         table["inertia"] = 900.0 / k ** (len(space) / 8)
         io.write_table(table, folder / f"metrics/kmeans_scan_{space}.csv")
+
+
+def _write_cluster_spectra(path: Path, labels: np.ndarray, rng: np.random.Generator) -> None:
+    names, sizes = np.unique(labels[labels >= 0], return_counts=True)
+    rest = np.linspace(3000, 8000, 2501)
+    median = 1 + rng.normal(0, 0.02, (len(names), len(rest))) + 2 * np.exp(-(((rest - 6564.6) / 10) ** 2))
+    median[:, :200] = np.nan
+    arrays = {"rest_wavelength": rest, "cluster": names, "size": sizes, "used": sizes}
+    io.write_arrays(path, arrays | {"median": median, "low": median - 0.3, "high": median + 0.3})
+
+
+def _write_ami(folder: Path, properties: pd.DataFrame, rng: np.random.Generator) -> None:
+    rows = []
+    for method in tables.CLUSTER_METHODS:
+        for space in tables.SPACES:
+            for target in ("z", "log_mstar", "log_ssfr", "g_r"):
+                key, value = (method, space, space, target), rng.uniform(0, 0.4)
+                rows.append((*key, "ami", value, value - 0.02, value + 0.02, len(properties)))
+                rows.append((*key, "shuffled_ami", 0.0, -0.004, 0.004, len(properties)))
+    io.write_table(pd.DataFrame(rows, columns=tables.METRIC_COLUMNS), folder / "metrics/ami.csv")
+    values = properties[["targetid", "z", "log_mstar"]].assign(g_r=rng.normal(0.7, 0.2, len(properties)))
+    io.write_table(values, folder / "clusters/properties.parquet")
 
 
 def _write_gallery(folder: Path, z: np.ndarray, rng: np.random.Generator, crop_px: int) -> None:
@@ -117,17 +154,15 @@ def _write_gallery(folder: Path, z: np.ndarray, rng: np.random.Generator, crop_p
         spectrum = rng.normal(2, 0.5, (n, tables.N_WAVELENGTH)).astype("f4")
         spectrum[:, 2000:2100] = 0
         file["spectrum"] = spectrum
+    columns = list(tables.ROLE_COLUMNS)
     roles = [("example", -1, -1, -1, i, i + 1) for i in range(min(n, 8))]
-    roles += [
-        (f"kmeans_{space}", c, -1, -1, i, c + 4 * i + (4 if c == 0 else 0))
-        for space in tables.MODALITIES
+    io.write_table(pd.DataFrame(roles, columns=columns), folder / "gallery/roles.parquet")
+    members = [
+        ("members", c, -1, -1, i, c + 4 * i + (4 if c == 0 else 0))
         for c in range(4)
         for i in range(min(8, n // 4 - 1))
     ]
-    roles += [
-        (f"mosaic_{space}", -1, i % 4, i // 4, i, i + 1)
-        for space in tables.MODALITIES
-        for i in range(min(n, 15))
-    ]
-    columns = ["role", "cluster", "cell_x", "cell_y", "order", "targetid"]
-    io.write_table(pd.DataFrame(roles, columns=columns), folder / "gallery/roles.parquet")
+    mosaic = [("mosaic", -1, i % 4, i // 4, i, i + 1) for i in range(min(n, 15))]
+    # one file of pixels serves all figures
+    io.write_table(pd.DataFrame(members, columns=columns), folder / "gallery/clusters.parquet")
+    io.write_table(pd.DataFrame(mosaic, columns=columns), folder / "gallery/mosaic.parquet")

@@ -21,61 +21,87 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def galaxies(tmp_path) -> dict:
-    """Tables of a test split with three clusters, where x of the projections counts the galaxies."""
-    z, mag_r, y = rng().uniform([[0.05], [15], [0]], [[0.5], [20], [1]], (3, N))
+    """Tables of a test split."""
+    z, mag_r = rng().uniform([[0.05], [15]], [[0.5], [20]], (2, N))
     ids = np.arange(1000, 1000 + N)
     path = factories.make_embeddings(tmp_path / "embeddings" / "test.parquet", ids, z)
-    cluster = pd.DataFrame({"targetid": ids, "cluster": np.repeat([0, 1, -1], [60, 40, 20])})
-    plane = pd.DataFrame({"targetid": ids, "x": np.arange(N) / N, "y": y})
     return {
         "properties": pd.DataFrame({"targetid": ids, "z": z, "mag_r": mag_r}),
         "neighbours": pd.DataFrame({"targetid": ids[:4], "neighbour": ids[[3, 7, 8, 9]]}),
         "embeddings": io.read_embeddings(path),
-        "clusters": {f"{k}_{m}": cluster for k in ("kmeans", "dbscan") for m in tables.MODALITIES},
-        "projections": {m: plane for m in tables.MODALITIES},
     }
 
 
 def choose(galaxies: dict) -> pd.DataFrame:
-    return gallery.choose(**galaxies, examples=5, mosaic_cells=4, rng=rng())
+    return gallery.choose(**galaxies, examples=5, rng=rng())
+
+
+def clusters() -> pd.DataFrame:
+    """Two clusters and noise, not in the order of the embeddings."""
+    table = pd.DataFrame(
+        {"targetid": np.arange(1000, 1000 + N), "cluster": np.repeat([0, 1, -1], [60, 40, 20])}
+    )
+    return table.sample(frac=1, random_state=1)
+
+
+def members(galaxies: dict, method: str, space: str, table: pd.DataFrame | None = None) -> pd.DataFrame:
+    table = clusters() if table is None else table
+    return gallery.choose_members(table, galaxies["embeddings"], method, space, examples=5, rng=rng())
 
 
 def test_every_role_is_filled_and_the_choice_follows_the_seed(galaxies):
     roles = choose(galaxies)
     assert tuple(roles.columns) == tables.ROLE_COLUMNS
-    clustered = {f"{kind}_{m}" for kind in ("kmeans", "dbscan", "mosaic") for m in tables.MODALITIES}
-    assert set(roles["role"]) == {"example", "retrieval"} | clustered
+    assert set(roles["role"]) == {"example", "retrieval"}
     assert roles.equals(choose(galaxies))
     assert set(roles.query("role == 'retrieval'")["targetid"]) == {1000, 1001, 1002, 1003, 1007, 1008, 1009}
+    assert roles["cluster"].eq(gallery.ABSENT).all()
 
 
-def test_members_belong_to_their_cluster_and_noise_is_not_shown(galaxies):
-    roles = choose(galaxies)
-    label = galaxies["clusters"]["kmeans_image"].set_index("targetid")["cluster"]
-    members = roles[roles["role"].str.match("kmeans|dbscan")]
-    assert (label.loc[members["targetid"]].to_numpy() == members["cluster"]).all()
-    assert (members.groupby(["role", "cluster"]).size() == 5).all()
-    assert members["cluster"].min() == 0
-    assert roles.drop(members.index)["cluster"].eq(gallery.ABSENT).all()
+@pytest.mark.parametrize("space", tables.SPACES)
+@pytest.mark.parametrize("method", tables.CLUSTER_METHODS)
+def test_members_belong_to_their_cluster_and_noise_is_not_shown(galaxies, method, space):
+    roles = members(galaxies, method, space)
+    label = clusters().set_index("targetid")["cluster"]
+    assert tuple(roles.columns) == tables.ROLE_COLUMNS
+    assert (label.loc[roles["targetid"]].to_numpy() == roles["cluster"]).all()
+    assert (roles.groupby(["role", "cluster"]).size() == 5).all()
+    assert sorted(roles["cluster"].unique()) == [0, 1]
+    assert roles.equals(members(galaxies, method, space))
 
 
 def test_kmeans_members_are_the_nearest_to_the_centroid(galaxies):
-    roles = choose(galaxies).query("role == 'kmeans_image' and cluster == 1")
+    roles = members(galaxies, "kmeans", "image").query("cluster == 1")
     vectors = galaxies["embeddings"].unit["image"][60:100]
     distance = np.linalg.norm(vectors - vectors.mean(axis=0), axis=1)
     assert roles["targetid"].tolist() == (1060 + np.argsort(distance)[:5]).tolist()
 
 
-def test_only_the_largest_islands_are_shown(galaxies):
+def test_only_the_largest_clusters_are_shown(galaxies):
     many = pd.DataFrame({"targetid": np.arange(1000, 1000 + N), "cluster": np.arange(N) // 6})
-    galaxies["clusters"]["dbscan_image"] = many
-    shown = choose(galaxies).query("role == 'dbscan_image'")["cluster"]
-    assert sorted(shown.unique()) == list(range(gallery.LARGEST_ISLANDS))
+    for method in tables.CLUSTER_METHODS:
+        shown = members(galaxies, method, "image", many)["cluster"]
+        assert sorted(shown.unique()) == list(range(gallery.LARGEST))
+
+
+def test_noise_alone_has_no_members(galaxies):
+    none = members(galaxies, "dbscan", "image", clusters().assign(cluster=-1))
+    assert len(none) == 0
+    assert tuple(none.columns) == tables.ROLE_COLUMNS
+
+
+def test_mosaic_has_a_galaxy_per_cell():
+    plane = pd.DataFrame({"targetid": [7, 8, 9], "x": [0.0, 0.1, 4.0], "y": [0.0, 0.1, 4.0]})
+    roles = gallery.choose_mosaic(plane, 2)
+    assert roles[["targetid", "cell_x", "cell_y"]].to_numpy().tolist() == [[8, 0, 0], [9, 1, 1]]
+    assert set(roles["role"]) == {"mosaic"}
 
 
 def test_examples_rise_in_redshift_and_have_both_modalities(galaxies):
-    plane = galaxies["projections"]["image"]
-    galaxies["projections"] = {"image": plane[20:], "spectrum": plane[:100]}
+    whole = galaxies["embeddings"]
+    unit = {modality: vectors.copy() for modality, vectors in whole.unit.items()}
+    unit["image"][:20], unit["spectrum"][100:] = np.nan, np.nan
+    galaxies["embeddings"] = io.Embeddings(whole.targetid, whole.raw, unit)
     examples = choose(galaxies).query("role == 'example'")["targetid"]
     z = galaxies["properties"].set_index("targetid")["z"].loc[examples]
     assert z.is_monotonic_increasing
@@ -182,28 +208,43 @@ def test_scripts_run_from_ledger_to_gallery(tmp_path, monkeypatch):
     )
     for space in tables.MODALITIES:
         run_structure_scripts(tmp_path, space)
+    pixels = {
+        "manifest": factories.make_dataset(tmp_path, ids, z, splits),
+        "settings": {"examples": 2, "seed": 1},
+        "pixels": None,
+        "crop_px": 8,
+    }
     run_script(
         "gallery",
-        manifest=factories.make_dataset(tmp_path, ids, z, splits),
+        **pixels,
         embeddings=parquet["test"],
         properties=parquet["properties"],
         neighbours=parquet["neighbours"],
-        clusters=[tmp_path / f"{k}_{m}.parquet" for k in ("kmeans", "dbscan") for m in tables.MODALITIES],
-        projections=[tmp_path / f"umap_{m}.parquet" for m in tables.MODALITIES],
         gallery=tmp_path / "gallery.h5",
         roles=parquet["roles"],
-        settings={"examples": 2, "mosaic_cells": 3, "seed": 1},
-        pixels=None,
-        crop_px=8,
     )
+    check_pixels(tmp_path / "gallery.h5", parquet["roles"], ids[splits == "test"])
+    run_script(
+        "gallery_clusters",
+        **pixels,
+        embeddings=parquet["test"],
+        clusters=tmp_path / "dbscan_image.parquet",
+        gallery=tmp_path / "clusters.h5",
+        roles=tmp_path / "clusters.parquet",
+        method="dbscan",
+        space="image",
+    )
+    check_pixels(tmp_path / "clusters.h5", tmp_path / "clusters.parquet", ids[splits == "test"])
+    assert set(io.read_table(tmp_path / "zeroshot.csv")["target"]) == {"z", "log_mstar"}
 
-    roles = io.read_table(parquet["roles"])
-    assert set(roles["targetid"]) <= set(ids[splits == "test"])
-    with h5py.File(tmp_path / "gallery.h5") as file:
-        assert sorted(file["targetid"]) == sorted(roles["targetid"].unique())
+
+def check_pixels(path: Path, roles: Path, test: np.ndarray) -> None:
+    shown = io.read_table(roles)["targetid"]
+    assert set(shown) <= set(test)
+    with h5py.File(path) as file:
+        assert sorted(file["targetid"]) == sorted(shown.unique())
         np.testing.assert_array_equal(file["image"][:, 0, 0, 0], file["targetid"][:] % 1000)
         assert file["spectrum"].shape[1:] == (tables.N_WAVELENGTH,)
-    assert set(io.read_table(tmp_path / "zeroshot.csv")["target"]) == {"z", "log_mstar"}
 
 
 def run_structure_scripts(folder: Path, space: str) -> None:
@@ -219,10 +260,14 @@ def run_structure_scripts(folder: Path, space: str) -> None:
         **inputs,
         kmeans=folder / f"kmeans_{space}.parquet",
         dbscan=folder / f"dbscan_{space}.parquet",
+        hdbscan=folder / f"hdbscan_{space}.parquet",
+        summary=folder / f"clusterings_{space}.csv",
         scan=folder / f"scan_{space}.csv",
         settings={
             "kmeans_k": [2, 3],
+            "dbscan_eps": "quantile",
             "dbscan_eps_quantile": 0.98,
+            "hdbscan_min_share": 0.05,
             "dbscan_min_samples": 3,
             "silhouette_galaxies": 30,
             "seed": 1,

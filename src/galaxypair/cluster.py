@@ -1,16 +1,17 @@
-"""Group galaxies: KMeans among the embeddings, DBSCAN islands of the UMAP plane."""
+"""Group galaxies: KMeans among the embeddings, DBSCAN and HDBSCAN islands of the UMAP plane."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from galaxypair import tables
 from galaxypair.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-NOISE = -1  # DBSCAN's label of galaxies in no cluster
+NOISE = -1  # label of DBSCAN and HDBSCAN for galaxies in no cluster
 
 
 def by_size(labels: np.ndarray) -> np.ndarray:
@@ -88,17 +89,82 @@ def scan_kmeans(
     return by_size(labels[best]), scan
 
 
-def dbscan_islands(plane: np.ndarray, *, min_samples: int, eps_quantile: float) -> np.ndarray:
-    """Find the islands of a projection with DBSCAN, the radius taken from the points themselves.
+def dbscan_radius(plane: np.ndarray, rule: str | float, *, min_samples: int, quantile: float) -> float:
+    """Choose the radius eps of DBSCAN.
+
+    Parameters
+    ----------
+    plane : ndarray of shape (n, 2)
+    rule : {"quantile", "knee"} or float
+        Both rules look at the distance from each galaxy to its (min_samples - 1)-th neighbour.
+        quantile: that quantile of them, so that about so large a share of the galaxies become core
+        points; knee: where their sorted curve bends most. A number is the radius itself.
+    min_samples : int
+        Galaxies within eps, itself included, that make a galaxy part of a cluster's core.
+    quantile : float
+        Of the rule of this name.
+
+    Returns
+    -------
+    float
+        In units of the plane.
+
+    Notes
+    -----
+    The reproduction of AstroCLIP sets 0.22 (0.20 in its text) by eye on its own UMAP plane. The scale
+    of such a plane depends on the number of galaxies and differs between runs: a fixed radius does not
+    carry over from one to another.
+
+    References
+    ----------
+    Ester et al. (1996), section 4.2, for the distances; Satopää et al. (2011), "Finding a kneedle in a
+    haystack", for the knee: the largest distance of the curve, scaled to a square, from its diagonal.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    if not isinstance(rule, str):
+        return float(rule)
+    distances, _ = NearestNeighbors(n_neighbors=min_samples).fit(plane).kneighbors(plane)
+    curve = np.sort(distances[:, -1])
+    if rule == "quantile":
+        eps = np.quantile(curve, quantile)
+    else:
+        below = np.linspace(curve[0], curve[-1], len(curve)) - curve
+        eps = curve[np.argmax(below)]
+    return max(float(eps), np.finfo(np.float32).tiny)
+
+
+def dbscan_islands(plane: np.ndarray, *, min_samples: int, eps: float) -> np.ndarray:
+    """Find the islands of a projection with DBSCAN.
 
     Parameters
     ----------
     plane : ndarray of shape (n, 2)
     min_samples : int
-        Galaxies within eps, itself included, that make a galaxy part of a cluster's core.
-    eps_quantile : float
-        eps is this quantile of the distances from each galaxy to its (min_samples - 1)-th
-        neighbour: about so large a share of the galaxies become core points.
+        See `dbscan_radius`.
+    eps : float
+        Radius.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        -1 = noise, else ordered by falling size of the clusters.
+    """
+    from sklearn.cluster import DBSCAN
+
+    return by_size(DBSCAN(eps=eps, min_samples=min_samples).fit_predict(plane))
+
+
+def hdbscan_islands(plane: np.ndarray, *, min_samples: int, min_cluster_size: int) -> np.ndarray:
+    """Find the islands of a projection at whatever density each of them has, with HDBSCAN.
+
+    Parameters
+    ----------
+    plane : ndarray of shape (n, 2)
+    min_samples : int
+        As for DBSCAN.
+    min_cluster_size : int
+        A group of fewer galaxies is no cluster.
 
     Returns
     -------
@@ -107,18 +173,78 @@ def dbscan_islands(plane: np.ndarray, *, min_samples: int, eps_quantile: float) 
 
     Notes
     -----
-    Published work on these data set eps = 0.2 by eye; the scale of a UMAP plane depends on the
-    number of galaxies, so that no fixed radius carries over. See Ester et al. (1996), section 4.2,
-    for the distances used.
-    """
-    from sklearn.cluster import DBSCAN
-    from sklearn.neighbors import NearestNeighbors
+    No radius is set: the clusters are those that last longest as it shrinks (excess of mass), so that
+    the scale of the plane does not matter. Never one cluster alone: if nothing splits, all is noise.
 
-    k = min(min_samples, len(plane))
-    distances, _ = NearestNeighbors(n_neighbors=k).fit(plane).kneighbors(plane)
-    eps = max(float(np.quantile(distances[:, -1], eps_quantile)), np.finfo(np.float32).tiny)
-    labels = by_size(DBSCAN(eps=eps, min_samples=k).fit_predict(plane))
-    logger.info(
-        "DBSCAN eps = %.3g: %d clusters, %.1f %% noise", eps, labels.max() + 1, 100 * np.mean(labels == NOISE)
+    References
+    ----------
+    Campello, Moulavi & Sander (2013).
+    """
+    from sklearn.cluster import HDBSCAN
+
+    if len(plane) < 2 * min_cluster_size:
+        return np.full(len(plane), NOISE, dtype=np.int64)
+    model = HDBSCAN(min_cluster_size=min_cluster_size, min_samples=min_samples, copy=True)
+    return by_size(model.fit_predict(plane.astype(np.float64)))
+
+
+def islands(plane: np.ndarray, settings: Mapping) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
+    """Find the islands of a projection with both methods.
+
+    Parameters
+    ----------
+    plane : ndarray of shape (n, 2)
+    settings : mapping
+        Section `cluster` of the configuration.
+
+    Returns
+    -------
+    labels : dict of method to ndarray of shape (n,), int64
+        `dbscan` and `hdbscan`.
+    found : dict of method to dict
+        What the settings came to on this plane: `min_samples`, `eps`, `min_cluster_size`.
+    """
+    least = min(settings["dbscan_min_samples"], len(plane))
+    eps = dbscan_radius(
+        plane, settings["dbscan_eps"], min_samples=least, quantile=settings["dbscan_eps_quantile"]
     )
-    return labels
+    size = max(2, least, round(settings["hdbscan_min_share"] * len(plane)))
+    labels = {
+        "dbscan": dbscan_islands(plane, min_samples=least, eps=eps),
+        "hdbscan": hdbscan_islands(plane, min_samples=least, min_cluster_size=size),
+    }
+    found = {
+        "dbscan": {"min_samples": least, "eps": eps, "eps_rule": str(settings["dbscan_eps"])},
+        "hdbscan": {"min_samples": least, "min_cluster_size": size},
+    }
+    return labels, found
+
+
+def describe(labels: Mapping[str, np.ndarray], found: Mapping[str, Mapping], space: str) -> pd.DataFrame:
+    """Tabulate what each method found, and with which settings.
+
+    Parameters
+    ----------
+    labels : mapping of method to ndarray of shape (n,), int64
+    found : mapping of method to mapping
+        See `islands`; methods without an entry have no such settings.
+    space : str
+
+    Returns
+    -------
+    pandas.DataFrame
+        `tables.CLUSTERING_COLUMNS`, one row per method.
+    """
+    rows = []
+    for method, own in labels.items():
+        sizes = np.bincount(own[own != NOISE], minlength=1)
+        row = {"space": space, "method": method, "n": len(own), "clusters": int(own.max(initial=NOISE)) + 1}
+        shares = {"noise_fraction": np.mean(own == NOISE), "largest_fraction": sizes.max() / len(own)}
+        rows.append(row | shares | dict(found.get(method, {})))
+        told = ", ".join(f"{name} {value}" for name, value in found.get(method, {}).items())
+        logger.info(
+            "%s, %s space (%s): %d clusters, %.1f %% noise",
+            *(method, space, told or "k of the best silhouette", row["clusters"]),
+            100 * shares["noise_fraction"],
+        )
+    return pd.DataFrame(rows).reindex(columns=list(tables.CLUSTERING_COLUMNS))

@@ -1,7 +1,7 @@
 """Choose the galaxies that figures show, so that one small file holds all their pixels and spectra."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -9,10 +9,11 @@ import pandas as pd
 from galaxypair import tables
 from galaxypair.cluster import NOISE
 from galaxypair.io import Embeddings
+from galaxypair.projection import space_vectors
 
 logger = logging.getLogger(__name__)
 
-LARGEST_ISLANDS = 10  # DBSCAN clusters shown: more colours can hardly be told apart
+LARGEST = 10  # clusters shown: more colours can hardly be told apart
 MANTISSA_BITS = 10  # of 23: relative precision 0.05 %, finer than a figure or the noise
 COLUMNS = ("targetid", "z", "image", "spectrum", "has_image", "has_spectrum")  # that `pack` takes
 ABSENT = -1  # in cluster, cell_x, cell_y of roles that have none
@@ -22,14 +23,11 @@ def choose(
     properties: pd.DataFrame,
     neighbours: pd.DataFrame,
     embeddings: Embeddings,
-    clusters: Mapping[str, pd.DataFrame],
-    projections: Mapping[str, pd.DataFrame],
     *,
     examples: int,
-    mosaic_cells: int,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Choose galaxies of the test split for every figure that shows cutouts or spectra.
+    """Choose the example galaxies of the test split, and take up those that retrieval shows.
 
     Parameters
     ----------
@@ -38,14 +36,8 @@ def choose(
     neighbours : pandas.DataFrame
         From `retrieval.neighbours`.
     embeddings : Embeddings
-    clusters : mapping of str to pandas.DataFrame
-        `kmeans_{modality}` and `dbscan_{modality}`: targetid, cluster.
-    projections : mapping of str to pandas.DataFrame
-        `image` and `spectrum`: targetid, x, y.
     examples : int
-        Example galaxies, and members shown of each cluster.
-    mosaic_cells : int
-        Cells along each side of the mosaic.
+        Example galaxies; they have both modalities.
     rng : numpy.random.Generator
 
     Returns
@@ -53,33 +45,81 @@ def choose(
     pandas.DataFrame
         `tables.ROLE_COLUMNS`.
     """
-    projected = [set(plane["targetid"]) for plane in projections.values()]
-    complete = properties[properties["targetid"].isin(set.intersection(*projected))]
+    complete = properties[properties["targetid"].isin(space_vectors(embeddings, "both")[0])]
     shown = pd.unique(neighbours[["targetid", "neighbour"]].to_numpy().reshape(-1))
-    parts = [
-        _role("example", targetid=pick_examples(complete, examples, rng)),
-        _role("retrieval", targetid=shown),
-    ]
-    for modality in tables.MODALITIES:
-        kmeans, dbscan = clusters[f"kmeans_{modality}"], clusters[f"dbscan_{modality}"]
-        distance = centroid_distance(embeddings, modality, kmeans)
-        parts += _members(f"kmeans_{modality}", kmeans.iloc[np.argsort(distance, kind="stable")], examples)
-        islands = dbscan[dbscan["cluster"] < LARGEST_ISLANDS]
-        shuffled = islands.iloc[rng.permutation(len(islands))]
-        # islands may be curved: the middle of one is no typical member, so draw at random
-        parts += _members(f"dbscan_{modality}", shuffled, examples)
-        plane = projections[modality]
-        rows, cell_x, cell_y = pick_mosaic(plane[["x", "y"]].to_numpy(), mosaic_cells)
-        ids = plane["targetid"].to_numpy()[rows]
-        parts.append(_role(f"mosaic_{modality}", targetid=ids, cell_x=cell_x, cell_y=cell_y))
-    roles = pd.concat(parts, ignore_index=True)
-    logger.info(
-        "%s galaxies in %s roles: %s",
-        f"{roles['targetid'].nunique():,}",
-        f"{len(roles):,}",
-        ", ".join(f"{role} {n}" for role, n in roles["role"].value_counts(sort=False).items()),
+    return _told(
+        [
+            _role("example", targetid=pick_examples(complete, examples, rng)),
+            _role("retrieval", targetid=shown),
+        ]
     )
-    return roles
+
+
+def choose_members(
+    clusters: pd.DataFrame,
+    embeddings: Embeddings,
+    method: str,
+    space: str,
+    *,
+    examples: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Choose some members of each of the largest clusters.
+
+    Parameters
+    ----------
+    clusters : pandas.DataFrame
+        targetid, cluster (-1 = noise, not shown).
+    embeddings : Embeddings
+    method : {"kmeans", "dbscan", "hdbscan"}
+        Of k-means the members nearest to the centroid, nearest first; islands of a plane may be
+        curved, so that the middle of one is no typical member: theirs are drawn at random.
+    space : {"image", "spectrum", "both"}
+    examples : int
+        Of each cluster.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    pandas.DataFrame
+        `tables.ROLE_COLUMNS`, role `members`.
+
+    Notes
+    -----
+    Members are found by TARGETID. The reproduction of AstroCLIP shows the row after each of a cluster.
+    """
+    if method == "kmeans":
+        order = np.argsort(centroid_distance(embeddings, space, clusters), kind="stable")
+    else:
+        order = rng.permutation(len(clusters))
+    ordered = clusters.iloc[order]
+    shown = ordered[(ordered["cluster"] != NOISE) & (ordered["cluster"] < LARGEST)]
+    return _told(
+        [
+            _role("members", targetid=members["targetid"].to_numpy()[:examples], cluster=cluster)
+            for cluster, members in shown.groupby("cluster")
+        ]
+    )
+
+
+def choose_mosaic(projection: pd.DataFrame, cells: int) -> pd.DataFrame:
+    """Choose one galaxy for each cell of a grid over a projection.
+
+    Parameters
+    ----------
+    projection : pandas.DataFrame
+        targetid, x, y.
+    cells : int
+        Along each side.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `tables.ROLE_COLUMNS`, role `mosaic`.
+    """
+    rows, cell_x, cell_y = pick_mosaic(projection[["x", "y"]].to_numpy(), cells)
+    ids = projection["targetid"].to_numpy()[rows]
+    return _told([_role("mosaic", targetid=ids, cell_x=cell_x, cell_y=cell_y)])
 
 
 def pick_examples(galaxies: pd.DataFrame, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -111,13 +151,13 @@ def pick_examples(galaxies: pd.DataFrame, n: int, rng: np.random.Generator) -> n
     return np.array(picked, dtype=np.int64)
 
 
-def centroid_distance(embeddings: Embeddings, modality: str, clusters: pd.DataFrame) -> np.ndarray:
+def centroid_distance(embeddings: Embeddings, space: str, clusters: pd.DataFrame) -> np.ndarray:
     """Distance of each galaxy to the mean unit embedding of its cluster.
 
     Parameters
     ----------
     embeddings : Embeddings
-    modality : str
+    space : {"image", "spectrum", "both"}
     clusters : pandas.DataFrame
         targetid, cluster.
 
@@ -126,8 +166,8 @@ def centroid_distance(embeddings: Embeddings, modality: str, clusters: pd.DataFr
     ndarray of shape (n,)
         In the order of `clusters`.
     """
-    rows = pd.Index(embeddings.targetid).get_indexer(clusters["targetid"])
-    vectors = embeddings.unit[modality][rows]
+    targetid, vectors = space_vectors(embeddings, space)
+    vectors = vectors[pd.Index(targetid).get_indexer(clusters["targetid"])]
     distance = np.empty(len(vectors))
     for _, members in clusters.groupby("cluster").indices.items():
         distance[members] = np.linalg.norm(vectors[members] - vectors[members].mean(axis=0), axis=1)
@@ -161,7 +201,7 @@ def pick_mosaic(plane: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray, 
 
 
 def pack(galaxies: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Turn rows of shards into the arrays of `gallery/gallery.h5`.
+    """Turn rows of shards into the arrays of `gallery/*.h5`.
 
     Parameters
     ----------
@@ -197,9 +237,15 @@ def round_mantissa(values: np.ndarray) -> np.ndarray:
     return np.ldexp(np.round(scale * step) / step, exponent)
 
 
-def _members(role: str, ordered: pd.DataFrame, n: int) -> Iterator[pd.DataFrame]:
-    for cluster, members in ordered[ordered["cluster"] != NOISE].groupby("cluster"):
-        yield _role(role, targetid=members["targetid"].to_numpy()[:n], cluster=cluster)
+def _told(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    roles = pd.concat(parts or [_role("members", targetid=np.empty(0, np.int64))], ignore_index=True)
+    logger.info(
+        "%s galaxies in %s roles: %s",
+        f"{roles['targetid'].nunique():,}",
+        f"{len(roles):,}",
+        ", ".join(f"{role} {n}" for role, n in roles["role"].value_counts(sort=False).items()),
+    )
+    return roles
 
 
 def _role(

@@ -1,4 +1,4 @@
-"""Lay the embeddings out in two dimensions with UMAP."""
+"""Lay the embeddings out in two dimensions with UMAP, or in four with PCA."""
 
 import logging
 import warnings
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from galaxypair import tables
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
 
@@ -132,3 +133,49 @@ def project(embeddings: Embeddings, space: str, *, max_galaxies: int, settings: 
     plane = umap_plane(vectors, settings)
     logger.info("%s: %s galaxies projected.", space, f"{len(targetid):,}")
     return pd.DataFrame({"targetid": targetid, "x": plane[:, 0], "y": plane[:, 1]})
+
+
+def principal_components(embeddings: Embeddings, space: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Project the galaxies of one space on its principal components.
+
+    Parameters
+    ----------
+    embeddings : Embeddings
+    space : {"image", "spectrum", "both"}
+
+    Returns
+    -------
+    plane : pandas.DataFrame
+        targetid, x, y (the first two components), pc3, pc4, in the order of the embeddings.
+    explained : pandas.DataFrame
+        space, component (from 1), explained_variance_ratio.
+
+    Raises
+    ------
+    DataError
+        If there are fewer galaxies or dimensions than components.
+
+    Notes
+    -----
+    The whole decomposition, whose signs scikit-learn fixes, so that each run gives the same. Of unit
+    embeddings; the reproduction of AstroCLIP takes four components of embeddings of any length.
+    """
+    from sklearn.decomposition import PCA
+
+    targetid, vectors = space_vectors(embeddings, space)
+    n = tables.PCA_COMPONENTS
+    if min(vectors.shape) < n:
+        raise DataError(
+            f"PCA of {len(vectors)} galaxies with embeddings of {vectors.shape[1]} dimensions: expected at "
+            f"least {n} of each. Use a larger survey, or a larger `model.embedding_dim`."
+        )
+    model = PCA(n, svd_solver="full")
+    # float64: its rounding differs less between machines than that of a figure's pixels
+    plane = model.fit_transform(vectors.astype(np.float64)).astype(np.float32)
+    names = ("x", "y", *(f"pc{i}" for i in range(3, n + 1)))
+    ratio = model.explained_variance_ratio_
+    logger.info("%s: %s galaxies, variance explained %s.", space, f"{len(targetid):,}", np.round(ratio, 3))
+    explained = pd.DataFrame(
+        {"space": space, "component": range(1, n + 1), "explained_variance_ratio": ratio}
+    )
+    return pd.DataFrame({"targetid": targetid} | dict(zip(names, plane.T, strict=True))), explained

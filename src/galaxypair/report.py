@@ -28,12 +28,20 @@ SECTIONS = {
     "Few-shot and posteriors": ("few_shot", "posterior_coverage", "posterior_examples"),
     "Baselines": ("baselines_{which}",),
     "Morphology": ("morphology", "morphology_confusion_{question}"),
-    "Embedding space": ("umap_{property}", "mosaic_{space}"),
+    "Embedding space": (
+        "umap_annotated_{method}_{space}",  # before what it would be a property of
+        "umap_{property}",
+        "pca_{property}",
+        "mosaic_{projection}_{space}",
+    ),
     "Clusters": (
         "kmeans_scan",
+        "clusters_alone_{method}_{space}",
         "clusters_{method}",
-        "cluster_gallery_{space}",
-        "cluster_properties_{space}",
+        "cluster_gallery_{method}_{space}",
+        "cluster_spectra_{method}_{space}",
+        "cluster_properties_{method}_{space}",
+        "cluster_information",
     ),
     "Anomalies": (),
     "Comparison": ("compare",),

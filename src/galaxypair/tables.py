@@ -337,16 +337,38 @@ LABEL_LOSSES_COLUMNS = ("question", *LOSSES_COLUMNS)
 # metrics/morphology.csv: METRIC_COLUMNS, protocols morphology_mlp, morphology_knn and majority_class,
 # reference and query the space, target the question, metrics accuracy, weighted_f1, balanced_accuracy.
 MORPHOLOGY_PREDICTION_COLUMNS = ("targetid", "protocol", "space", "question", "label", "predicted")
-# projections/umap_{space}.parquet: targetid, x, y; spaces below.
+# projections/umap_{space}.parquet: targetid, x, y; spaces below. projections/pca_{space}.parquet: the same,
+# the first two principal components, and pc3, pc4.
 SPACES = ("image", "spectrum", "both")
-# clusters/{kmeans,dbscan}_{space}.parquet: targetid, cluster (-1 = noise of DBSCAN).
+PCA_COMPONENTS = 4
+# metrics/pca_{space}.csv: space, component (from 1), explained_variance_ratio.
+# clusters/{method}_{space}.parquet: targetid, cluster (-1 = noise of DBSCAN and HDBSCAN).
+CLUSTER_METHODS = ("kmeans", "dbscan", "hdbscan")
 # metrics/kmeans_scan_{space}.csv: space, k, silhouette, inertia.
-# gallery/gallery.h5: targetid i8 (n,), z f4, image (n, crop_px, crop_px, 3) f4, spectrum (n, 7781) f4;
-# NaN throughout where a galaxy lacks the modality.
-# gallery/roles.parquet: role, cluster, cell_x, cell_y, order, targetid; a galaxy may have several
-# rows. Roles: example; retrieval (queries and neighbours); kmeans_{modality} and dbscan_{modality}
-# (some members of each cluster); mosaic_{modality} (one galaxy per cell of a grid over the UMAP
-# projection, counted from its lower left corner). -1 in cluster or cell: not applicable.
+CLUSTERING_COLUMNS = (  # metrics/clusterings_{space}.csv: one row per method
+    "space",
+    "method",
+    "n",
+    "clusters",
+    "noise_fraction",
+    "largest_fraction",  # of all n galaxies, in the largest cluster
+    "min_samples",  # empty for k-means, as all below
+    "eps",  # in units of the UMAP plane, empty but for DBSCAN
+    "eps_rule",
+    "min_cluster_size",  # of HDBSCAN
+)
+# clusters/properties.parquet: targetid of the test galaxies and the properties that clusters are compared by,
+# derived ones included. metrics/ami.csv: METRIC_COLUMNS, protocol = method, reference = query = space,
+# metrics ami and shuffled_ami (mean and 68 % interval of the same clusters with the property shuffled).
+# clusters/median_spectra_{method}_{space}.h5: rest_wavelength (m,) [Angstrom]; cluster, size, used (c,);
+# median, low, high (c, m), NaN where less than half of the used galaxies are observed.
+# gallery/gallery.h5, clusters_{method}_{space}.h5, mosaic_{projection}_{space}.h5: targetid i8 (n,), z f4,
+# image (n, crop_px, crop_px, 3) f4, spectrum (n, 7781) f4; NaN throughout where a galaxy lacks the modality.
+# gallery/roles.parquet and .parquet beside the others: role, cluster, cell_x, cell_y, order, targetid; a
+# galaxy may have several rows. Roles: example and retrieval (queries and neighbours) of gallery.h5; members
+# (some of each cluster); mosaic (one galaxy per cell of a grid over the projection, counted from its lower
+# left corner).
+# -1 in cluster or cell: not applicable.
 ROLE_COLUMNS = ("role", "cluster", "cell_x", "cell_y", "order", "targetid")
 
 # --- votes on morphology --------------------------------------------------------------------------
@@ -389,6 +411,7 @@ LABELS = {
     "log_avg_sfr": r"$\log_{10}$ SFR (last Gyr) [$M_\odot$ yr$^{-1}$]",
     "log_ssfr": r"$\log_{10}$ sSFR [yr$^{-1}$]",
     "ln_avg_sfr_over_z_mw": r"$\ln\,({\rm SFR}\,/\,Z_{\rm MW})$",
+    "g_r": r"$g - r$ [AB mag]",
     "mag_g": "g [AB mag]",
     "mag_r": "r [AB mag]",
     "mag_z": "z band [AB mag]",

@@ -129,13 +129,16 @@ def target_values(properties: pd.DataFrame, target: str) -> np.ndarray:
 
     Notes
     -----
-    `log_ssfr` is log10(avg_sfr) - log_mstar [log10 yr^-1]. The published AstroCLIP code divides by
-    metallicity where it says sSFR: to compare with its tables there is `ln_avg_sfr_over_z_mw`, which
-    means nothing else. Its `Z_MW` is the natural logarithm, `log_z_mw` that to base 10 (R2 is the same).
+    `log_ssfr` is log10(avg_sfr) - log_mstar [log10 yr^-1], `g_r` the colour mag_g - mag_r [mag]. The
+    published AstroCLIP code divides by metallicity where it says sSFR: to compare with its tables there
+    is `ln_avg_sfr_over_z_mw`, which means nothing else. Its `Z_MW` is the natural logarithm, `log_z_mw`
+    that to base 10 (R2 is the same).
     """
     if target == "ln_avg_sfr_over_z_mw" and target not in properties:
         ratio = target_values(properties, "log_avg_sfr") - target_values(properties, "log_z_mw")
         return np.log(10) * ratio
+    if target == "g_r" and target not in properties:
+        return target_values(properties, "mag_g") - target_values(properties, "mag_r")
     if target == "log_ssfr" and target not in properties:
         return target_values(properties, "log_avg_sfr") - target_values(properties, "log_mstar")
     name = target if target in properties else target.removeprefix("log_")

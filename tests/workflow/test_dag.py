@@ -39,7 +39,7 @@ FILES = [
     *("metrics/zeroshot.csv", "metrics/zeroshot_predictions.parquet"),
     *("metrics/retrieval.csv", "metrics/retrieval_neighbours.parquet"),
     *(f"projections/umap_{space}.parquet" for space in tables.SPACES),
-    *(f"clusters/{kind}_{space}.parquet" for kind in ("kmeans", "dbscan") for space in tables.SPACES),
+    *(f"clusters/{kind}_{space}.parquet" for kind in tables.CLUSTER_METHODS for space in tables.SPACES),
     *("figures/zeroshot_redshift.pdf", "figures/zeroshot_redshift.png", "figures/umap_redshift.pdf"),
     "report.html",
 ]

@@ -50,7 +50,7 @@ def test_published_pictures_embeddings_and_catalogue_become_a_report(tmp_path):
         "layout “rep”",
         "SHA-256",
         "No model was trained",
-        "mosaic_image",
+        "mosaic_umap_image",
     ):
         assert told in html, told
     for absent in ("training_curves", "Mock survey", "only redshifts are predicted"):

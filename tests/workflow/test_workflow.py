@@ -118,8 +118,8 @@ def test_checkpoint_that_is_an_entry_of_the_downloads_is_fetched(snakemake, proj
 @pytest.mark.parametrize(
     ("embeddings", "made", "left_out"),
     [
-        ("{layout: rep}", ["mosaic_image", "retrieval_image_spectrum", "umap_both"], []),
-        ("{layout: table}", ["retrieval_recall", "umap_both"], ["mosaic_image", "gallery/gallery.h5"]),
+        ("{layout: rep}", ["mosaic_umap_image", "retrieval_image_spectrum", "umap_both"], []),
+        ("{layout: table}", ["retrieval_recall", "umap_both"], ["mosaic_umap_image", "gallery/gallery.h5"]),
         (
             "{modalities: [image]}",
             ["umap_image"],

@@ -5,8 +5,7 @@
 wildcard_constraints:
     query="image|spectrum",
     reference="image|spectrum",
-    method="kmeans|dbscan",
-    property="(?!summary)[A-Za-z0-9_]+",
+    property="(?!summary|annotated_)[A-Za-z0-9_]+",
 
 
 rule figures:

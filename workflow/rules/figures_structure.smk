@@ -1,9 +1,56 @@
+# Of the other methods and spaces, and of further properties, each figure is there on demand.
+_CLUSTERED = [
+    f"{method}_{space}"
+    for method in ("kmeans", "dbscan", "hdbscan")
+    for space in spaces()
+]
+_BY_PROPERTY = ["redshift", *(["stellar_mass"] if catalogue() else [])]
+_CLUSTERS_SHOWN = [
+    *(
+        [
+            f"{kind}_{{}}"
+            for kind in ("cluster_gallery", "cluster_spectra", "umap_annotated")
+        ]
+        if has_pixels()
+        else []
+    ),
+    "cluster_properties_{}",
+    "clusters_alone_{}",
+]
+REPORTED += [
+    "kmeans_scan",
+    *(f"clusters_{method}" for method in ("kmeans", "dbscan", "hdbscan")),
+    *(
+        ["cluster_gallery_kmeans_image", "cluster_spectra_kmeans_spectrum"]
+        if has_pixels()
+        else []
+    ),
+    *(f"cluster_properties_kmeans_{space}" for space in spaces()),
+    "cluster_information",
+]
+ON_DEMAND += [
+    f"figures/{name}.png"
+    for name in (
+        *(f"pca_{name}" for name in _BY_PROPERTY),
+        *(
+            f"mosaic_{kind}_{space}"
+            for kind in ("umap", "pca")
+            for space in spaces()
+            if has_pixels()
+        ),
+        *(figure.format(name) for figure in _CLUSTERS_SHOWN for name in _CLUSTERED),
+    )
+    if name not in REPORTED
+]
+
+
 rule figure_umap:
     input:
         projections=expand(
             "results/{{run}}/projections/umap_{space}.parquet", space=spaces()
         ),
         properties="results/{run}/crossmatch/properties.parquet",
+        values="results/{run}/clusters/properties.parquet",
         code=code("figures/projection", "figures/style"),
     output:
         pdf="results/{run}/figures/umap_{property}.pdf",
@@ -27,23 +74,58 @@ rule figure_umap:
         "../scripts/figure_umap.py"
 
 
-rule figure_mosaic:
+rule figure_pca:
     input:
-        gallery="results/{run}/gallery/gallery.h5",
-        roles="results/{run}/gallery/roles.parquet",
-        code=code("figures/mosaic", "figures/projection", "figures/style", "rgb"),
+        projections=expand(
+            "results/{{run}}/projections/pca_{space}.parquet", space=spaces()
+        ),
+        variances=expand("results/{{run}}/metrics/pca_{space}.csv", space=spaces()),
+        properties="results/{run}/crossmatch/properties.parquet",
+        values="results/{run}/clusters/properties.parquet",
+        code=code("figures/projection", "figures/style"),
     output:
-        pdf="results/{run}/figures/mosaic_{space}.pdf",
+        pdf="results/{run}/figures/pca_{property}.pdf",
         png=report(
-            "results/{run}/figures/mosaic_{space}.png",
-            caption="../report/mosaic.rst",
+            "results/{run}/figures/pca_{property}.png",
+            caption="../report/pca.rst",
             category="Embedding space",
-            labels={"figure": "mosaic, {space}"},
+            labels={"figure": "PCA, {property}"},
         ),
     log:
-        "logs/{run}/figure_mosaic_{space}.log",
+        "logs/{run}/figure_pca_{property}.log",
     benchmark:
-        "logs/{run}/figure_mosaic_{space}.benchmark.tsv"
+        "logs/{run}/figure_pca_{property}.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    params:
+        property="{property}",
+        dpi=config["figures"]["dpi"],
+        mock=config["source"] == "simulate",
+    script:
+        "../scripts/figure_pca.py"
+
+
+rule figure_mosaic:
+    input:
+        gallery="results/{run}/gallery/mosaic_{projection}_{space}.h5",
+        roles="results/{run}/gallery/mosaic_{projection}_{space}.parquet",
+        variance=branch(
+            lambda wildcards: wildcards.projection == "pca",
+            then="results/{run}/metrics/pca_{space}.csv",
+        ),
+        code=code("figures/mosaic", "figures/projection", "figures/style", "rgb"),
+    output:
+        pdf="results/{run}/figures/mosaic_{projection}_{space}.pdf",
+        png=report(
+            "results/{run}/figures/mosaic_{projection}_{space}.png",
+            caption="../report/mosaic.rst",
+            category="Embedding space",
+            labels={"figure": "mosaic, {projection}, {space}"},
+        ),
+    log:
+        "logs/{run}/figure_mosaic_{projection}_{space}.log",
+    benchmark:
+        "logs/{run}/figure_mosaic_{projection}_{space}.benchmark.tsv"
     conda:
         "../../envs/figures.yaml"
     params:
@@ -53,6 +135,47 @@ rule figure_mosaic:
         mock=config["source"] == "simulate",
     script:
         "../scripts/figure_mosaic.py"
+
+
+rule figure_umap_annotated:
+    input:
+        projection="results/{run}/projections/umap_{space}.parquet",
+        clusters="results/{run}/clusters/{method}_{space}.parquet",
+        gallery="results/{run}/gallery/clusters_{method}_{space}.h5",
+        roles="results/{run}/gallery/clusters_{method}_{space}.parquet",
+        spectra="results/{run}/clusters/median_spectra_{method}_{space}.h5",
+        code=code(
+            "figures/cluster_gallery",
+            "figures/cluster_spectra",
+            "figures/clusters",
+            "figures/galaxies",
+            "figures/projection",
+            "figures/style",
+            "figures/umap_annotated",
+            "rgb",
+        ),
+    output:
+        pdf="results/{run}/figures/umap_annotated_{method}_{space}.pdf",
+        png=report(
+            "results/{run}/figures/umap_annotated_{method}_{space}.png",
+            caption="../report/umap_annotated.rst",
+            category="Embedding space",
+            labels={"figure": "annotated, {method}, {space}"},
+        ),
+    log:
+        "logs/{run}/figure_umap_annotated_{method}_{space}.log",
+    benchmark:
+        "logs/{run}/figure_umap_annotated_{method}_{space}.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    params:
+        wanted=config["cluster"]["annotated"],
+        method="{method}",
+        space="{space}",
+        dpi=config["figures"]["dpi"],
+        mock=config["source"] == "simulate",
+    script:
+        "../scripts/figure_umap_annotated.py"
 
 
 rule figure_kmeans_scan:
@@ -88,6 +211,9 @@ rule figure_clusters:
         clusters=expand(
             "results/{{run}}/clusters/{{method}}_{space}.parquet", space=spaces()
         ),
+        summaries=expand(
+            "results/{{run}}/metrics/clusterings_{space}.csv", space=spaces()
+        ),
         code=code("figures/clusters", "figures/projection", "figures/style"),
     output:
         pdf="results/{run}/figures/clusters_{method}.pdf",
@@ -111,11 +237,40 @@ rule figure_clusters:
         "../scripts/figure_clusters.py"
 
 
+rule figure_clusters_alone:
+    input:
+        projection="results/{run}/projections/umap_{space}.parquet",
+        clusters="results/{run}/clusters/{method}_{space}.parquet",
+        summary="results/{run}/metrics/clusterings_{space}.csv",
+        code=code("figures/clusters", "figures/projection", "figures/style"),
+    output:
+        pdf="results/{run}/figures/clusters_alone_{method}_{space}.pdf",
+        png=report(
+            "results/{run}/figures/clusters_alone_{method}_{space}.png",
+            caption="../report/clusters_alone.rst",
+            category="Clusters",
+            labels={"figure": "{method} clusters, {space}"},
+        ),
+    log:
+        "logs/{run}/figure_clusters_alone_{method}_{space}.log",
+    benchmark:
+        "logs/{run}/figure_clusters_alone_{method}_{space}.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    params:
+        method="{method}",
+        space="{space}",
+        dpi=config["figures"]["dpi"],
+        mock=config["source"] == "simulate",
+    script:
+        "../scripts/figure_clusters_alone.py"
+
+
 rule figure_cluster_gallery:
     input:
-        clusters="results/{run}/clusters/kmeans_{space}.parquet",
-        gallery="results/{run}/gallery/gallery.h5",
-        roles="results/{run}/gallery/roles.parquet",
+        clusters="results/{run}/clusters/{method}_{space}.parquet",
+        gallery="results/{run}/gallery/clusters_{method}_{space}.h5",
+        roles="results/{run}/gallery/clusters_{method}_{space}.parquet",
         code=code(
             "figures/cluster_gallery",
             "figures/clusters",
@@ -125,20 +280,21 @@ rule figure_cluster_gallery:
             "rgb",
         ),
     output:
-        pdf="results/{run}/figures/cluster_gallery_{space}.pdf",
+        pdf="results/{run}/figures/cluster_gallery_{method}_{space}.pdf",
         png=report(
-            "results/{run}/figures/cluster_gallery_{space}.png",
+            "results/{run}/figures/cluster_gallery_{method}_{space}.png",
             caption="../report/cluster_gallery.rst",
             category="Clusters",
-            labels={"figure": "examples, {space}"},
+            labels={"figure": "examples, {method}, {space}"},
         ),
     log:
-        "logs/{run}/figure_cluster_gallery_{space}.log",
+        "logs/{run}/figure_cluster_gallery_{method}_{space}.log",
     benchmark:
-        "logs/{run}/figure_cluster_gallery_{space}.benchmark.tsv"
+        "logs/{run}/figure_cluster_gallery_{method}_{space}.benchmark.tsv"
     conda:
         "../../envs/figures.yaml"
     params:
+        method="{method}",
         space="{space}",
         dpi=config["figures"]["dpi"],
         mock=config["source"] == "simulate",
@@ -146,28 +302,100 @@ rule figure_cluster_gallery:
         "../scripts/figure_cluster_gallery.py"
 
 
-rule figure_cluster_properties:
+rule figure_cluster_spectra:
     input:
-        clusters="results/{run}/clusters/kmeans_{space}.parquet",
-        properties="results/{run}/crossmatch/properties.parquet",
-        code=code("figures/clusters", "figures/projection", "figures/style"),
+        clusters="results/{run}/clusters/{method}_{space}.parquet",
+        spectra="results/{run}/clusters/median_spectra_{method}_{space}.h5",
+        code=code(
+            "figures/cluster_gallery",
+            "figures/cluster_spectra",
+            "figures/clusters",
+            "figures/galaxies",
+            "figures/projection",
+            "figures/style",
+            "rgb",
+        ),
     output:
-        pdf="results/{run}/figures/cluster_properties_{space}.pdf",
+        pdf="results/{run}/figures/cluster_spectra_{method}_{space}.pdf",
         png=report(
-            "results/{run}/figures/cluster_properties_{space}.png",
-            caption="../report/cluster_properties.rst",
+            "results/{run}/figures/cluster_spectra_{method}_{space}.png",
+            caption="../report/cluster_spectra.rst",
             category="Clusters",
-            labels={"figure": "properties, {space}"},
+            labels={"figure": "spectra, {method}, {space}"},
         ),
     log:
-        "logs/{run}/figure_cluster_properties_{space}.log",
+        "logs/{run}/figure_cluster_spectra_{method}_{space}.log",
     benchmark:
-        "logs/{run}/figure_cluster_properties_{space}.benchmark.tsv"
+        "logs/{run}/figure_cluster_spectra_{method}_{space}.benchmark.tsv"
     conda:
         "../../envs/figures.yaml"
     params:
+        method="{method}",
+        space="{space}",
+        dpi=config["figures"]["dpi"],
+        mock=config["source"] == "simulate",
+    script:
+        "../scripts/figure_cluster_spectra.py"
+
+
+rule figure_cluster_properties:
+    input:
+        clusters="results/{run}/clusters/{method}_{space}.parquet",
+        values="results/{run}/clusters/properties.parquet",
+        code=code(
+            "figures/cluster_properties",
+            "figures/clusters",
+            "figures/projection",
+            "figures/style",
+        ),
+    output:
+        pdf="results/{run}/figures/cluster_properties_{method}_{space}.pdf",
+        png=report(
+            "results/{run}/figures/cluster_properties_{method}_{space}.png",
+            caption="../report/cluster_properties.rst",
+            category="Clusters",
+            labels={"figure": "properties, {method}, {space}"},
+        ),
+    log:
+        "logs/{run}/figure_cluster_properties_{method}_{space}.log",
+    benchmark:
+        "logs/{run}/figure_cluster_properties_{method}_{space}.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    params:
+        method="{method}",
         space="{space}",
         dpi=config["figures"]["dpi"],
         mock=config["source"] == "simulate",
     script:
         "../scripts/figure_cluster_properties.py"
+
+
+rule figure_cluster_information:
+    input:
+        metrics="results/{run}/metrics/ami.csv",
+        code=code(
+            "figures/cluster_information",
+            "figures/clusters",
+            "figures/projection",
+            "figures/style",
+        ),
+    output:
+        pdf="results/{run}/figures/cluster_information.pdf",
+        png=report(
+            "results/{run}/figures/cluster_information.png",
+            caption="../report/cluster_information.rst",
+            category="Clusters",
+            labels={"figure": "information"},
+        ),
+    log:
+        "logs/{run}/figure_cluster_information.log",
+    benchmark:
+        "logs/{run}/figure_cluster_information.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    params:
+        dpi=config["figures"]["dpi"],
+        mock=config["source"] == "simulate",
+    script:
+        "../scripts/figure_cluster_information.py"

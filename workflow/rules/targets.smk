@@ -46,12 +46,7 @@ def report_figures():
             "zeroshot_summary",
             *(f"zeroshot_{name}" for name in known),
             *(f"umap_{name}" for name in known),
-            *(f"mosaic_{modality}" for modality in shown),
-            "kmeans_scan",
-            "clusters_kmeans",
-            "clusters_dbscan",
-            *(f"cluster_gallery_{modality}" for modality in shown),
-            *(f"cluster_properties_{space}" for space in spaces()),
+            *(f"mosaic_umap_{modality}" for modality in shown),
             *REPORTED,
         ]
     if not trains():

@@ -1,4 +1,4 @@
-"""Cluster the test galaxies of one space: KMeans of the embeddings, DBSCAN of the UMAP plane."""
+"""Cluster the test galaxies of one space: KMeans of the embeddings, DBSCAN and HDBSCAN of the UMAP plane."""
 
 from stage import stage
 
@@ -7,13 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from galaxypair import io
-from galaxypair.cluster import dbscan_islands, scan_kmeans
+from galaxypair.cluster import describe, islands, scan_kmeans
 from galaxypair.projection import space_vectors
 
 
 def cluster(
-    *, embeddings: Path, projection: Path, kmeans: Path, dbscan: Path, scan: Path, space: str, settings: dict
-) -> None:
+    *, embeddings: Path, projection: Path, kmeans: Path, dbscan: Path, hdbscan: Path, scan: Path,
+    summary: Path, space: str, settings: dict,
+) -> None:  # fmt: skip
     targetid, vectors = space_vectors(io.read_embeddings(embeddings), space)
     labels, scanned = scan_kmeans(
         vectors,
@@ -22,14 +23,12 @@ def cluster(
         seed=settings["seed"],
     )
     plane = io.read_table(projection)
-    islands = dbscan_islands(
-        plane[["x", "y"]].to_numpy(),
-        min_samples=settings["dbscan_min_samples"],
-        eps_quantile=settings["dbscan_eps_quantile"],
-    )
+    found, settings_found = islands(plane[["x", "y"]].to_numpy(), settings)
     scanned.insert(0, "space", space)
-    io.write_table(plane[["targetid"]].assign(cluster=islands), dbscan)
+    io.write_table(plane[["targetid"]].assign(cluster=found["dbscan"]), dbscan)
+    io.write_table(plane[["targetid"]].assign(cluster=found["hdbscan"]), hdbscan)
     io.write_table(scanned, scan)
+    io.write_table(describe({"kmeans": labels, **found}, settings_found, space), summary)
     io.write_table(pd.DataFrame({"targetid": targetid, "cluster": labels}), kmeans)
 
 

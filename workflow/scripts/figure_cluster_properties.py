@@ -1,18 +1,17 @@
-"""Draw the distributions of redshift and stellar mass in each k-means cluster."""
+"""Draw the distributions of properties in each cluster."""
 
 from stage import stage
 
 from pathlib import Path
 
 from galaxypair import io
-from galaxypair.figures import clusters as figure
-from galaxypair.figures import style
+from galaxypair.figures import cluster_properties, style
 
 
 def figure_cluster_properties(
-    *, clusters: Path, properties: Path, pdf: Path, png: Path, space: str, dpi: int, mock: bool
-) -> None:
-    drawn = figure.properties(io.read_table(clusters), io.read_table(properties), space)
+    *, clusters: Path, values: Path, pdf: Path, png: Path, method: str, space: str, dpi: int, mock: bool
+) -> None:  # fmt: skip
+    drawn = cluster_properties.distributions(io.read_table(clusters), io.read_table(values), method, space)
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 
 

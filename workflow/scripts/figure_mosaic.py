@@ -1,19 +1,21 @@
-"""Tile cutouts at their place in the UMAP projection."""
+"""Tile cutouts at their place in a projection."""
 
 from stage import stage
 
 from pathlib import Path
 
 from galaxypair import io
-from galaxypair.figures import mosaic, style
+from galaxypair.figures import mosaic, projection, style
 
 
 def figure_mosaic(
-    *, gallery: Path, roles: Path, pdf: Path, png: Path, space: str, tiles: int, dpi: int, mock: bool
-) -> None:
-    chosen = io.read_table(roles).query("role == 'mosaic_" + space + "'")
+    *, gallery: Path, roles: Path, variance: Path | None, pdf: Path, png: Path, space: str, tiles: int,
+    dpi: int, mock: bool,
+) -> None:  # fmt: skip
+    chosen = io.read_table(roles)
     shown = io.read_gallery(gallery, chosen["targetid"])
-    drawn = mosaic.mosaic(chosen, shown, tiles, space)
+    names = projection.component_names(io.read_table(variance)) if variance else projection.UMAP_AXES
+    drawn = mosaic.mosaic(chosen, shown, tiles, space, tuple(names[:2]))
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 
 

@@ -9,10 +9,11 @@ from galaxypair.figures import projection, style
 
 
 def figure_umap(
-    *, projections: list[Path], properties: Path, pdf: Path, png: Path, property: str, dpi: int, mock: bool
-) -> None:
-    catalogue = io.read_table(properties)
-    column = style.column(property, list(catalogue.select_dtypes("number")))
+    *, projections: list[Path], properties: Path, values: Path, pdf: Path, png: Path, property: str, dpi: int,
+    mock: bool,
+) -> None:  # fmt: skip
+    catalogue = projection.with_derived(io.read_table(properties), io.read_table(values))
+    column = style.column(property, list(catalogue.columns.drop("targetid")))
     spaces = {p.stem.removeprefix("umap_"): io.read_table(p) for p in projections}
     drawn = projection.coloured(spaces, catalogue, column)
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)

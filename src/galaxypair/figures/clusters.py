@@ -1,4 +1,4 @@
-"""Clusters: where they lie, how many there are, and what their galaxies have in common."""
+"""Clusters: where they lie, and how many there are."""
 
 from collections.abc import Mapping
 
@@ -11,9 +11,10 @@ from matplotlib.ticker import MaxNLocator
 
 from galaxypair.figures import projection, style
 
-METHODS = {"kmeans": "k-means", "dbscan": "DBSCAN"}
+METHODS = {"kmeans": "k-means", "dbscan": "DBSCAN", "hdbscan": "HDBSCAN"}
 NAMED_SHARE = 0.01  # smaller clusters are drawn, but not numbered
-PROPERTIES = ("z", "log_mstar")
+LISTED = 15  # clusters of the list
+ALONE_IN, LIST_IN = 3.3, 1.45  # side of the map alone, width of the list of clusters beside it
 
 
 def colour(cluster: int) -> str:
@@ -32,7 +33,10 @@ def colour(cluster: int) -> str:
 
 @style.styled
 def panels(
-    projections: Mapping[str, pd.DataFrame], clusters: Mapping[str, pd.DataFrame], method: str
+    projections: Mapping[str, pd.DataFrame],
+    clusters: Mapping[str, pd.DataFrame],
+    summaries: Mapping[str, pd.DataFrame],
+    method: str,
 ) -> Figure:
     """Draw the projections coloured and numbered by cluster.
 
@@ -42,7 +46,9 @@ def panels(
         `targetid`, `x`, `y`.
     clusters : mapping of space to pandas.DataFrame
         `targetid`, `cluster` (-1 = noise).
-    method : {"kmeans", "dbscan"}
+    summaries : mapping of space to pandas.DataFrame
+        `tables.CLUSTERING_COLUMNS`.
+    method : {"kmeans", "dbscan", "hdbscan"}
 
     Returns
     -------
@@ -54,24 +60,119 @@ def panels(
         return style.empty("No galaxy was clustered.")
     figure, axes_of = projection.start(joined, f"{style.count(n, 'test galaxies')}, {METHODS[method]}")
     for space, axes in axes_of.items():
-        _draw_clusters(axes, joined[space])
+        draw(axes, joined[space])
+        axes.set_xlabel(f"UMAP 1\n{summary(joined[space], summaries[space], method)}")
     return figure
 
 
-def _draw_clusters(axes: Axes, rows: pd.DataFrame) -> None:
-    rows = rows.sample(frac=1, random_state=0)
-    colours = [colour(c) for c in rows["cluster"]]
-    axes.scatter(rows["x"], rows["y"], s=projection.marker_size(len(rows)), c=colours, lw=0, rasterized=True)
-    found = rows[rows["cluster"] >= 0]
+@style.styled
+def alone(plane: pd.DataFrame, clusters: pd.DataFrame, told: pd.DataFrame, method: str, space: str) -> Figure:
+    """Draw one projection with its clusters, and list these with their sizes.
+
+    Parameters
+    ----------
+    plane : pandas.DataFrame
+        `targetid`, `x`, `y`.
+    clusters : pandas.DataFrame
+        `targetid`, `cluster` (-1 = noise).
+    told : pandas.DataFrame
+        `tables.CLUSTERING_COLUMNS`.
+    method : {"kmeans", "dbscan", "hdbscan"}
+    space : {"image", "spectrum", "both"}
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows = plane.merge(clusters, on="targetid")
+    if rows.empty:
+        return style.empty("No galaxy was clustered.")
+    title = f"{METHODS[method]} in the {projection.TITLES[space]} space"
+    note = f"{style.count(len(rows), 'test galaxies')}, {title}"
+    figure = style.new_figure(ALONE_IN + LIST_IN, ALONE_IN + 0.35, note, fixed=True)
+    axes = style.place(figure, 0.2, 0.05, ALONE_IN - 0.25, ALONE_IN - 0.1)
+    style.blank(axes)
+    draw(axes, rows)
+    axes.set(xlabel=f"UMAP 1\n{summary(rows, told, method)}", ylabel="UMAP 2")
+    sizes = rows["cluster"].value_counts()
+    listed = [c for c in sizes.index[:LISTED] if c >= 0] + ([-1] if -1 in sizes else [])
+    for i, cluster in enumerate(listed):
+        name = "noise" if cluster < 0 else f"{cluster}"
+        text = f"{sizes[cluster]:,} ({sizes[cluster] / len(rows):.1%})"
+        look = {"va": "center", "fontsize": 7}
+        top = 0.15 + 0.2 * i
+        tint = style.GREY if cluster < 0 else colour(cluster)
+        style.write(figure, name, ALONE_IN + 0.35, top, ha="right", fontweight="bold", color=tint, **look)
+        style.write(figure, text, ALONE_IN + 0.43, top, ha="left", **look)
+    left_out = sizes.index[sizes.index >= 0].size - sum(c >= 0 for c in listed)
+    if left_out:
+        style.write(
+            figure, f"and {left_out} more", ALONE_IN + 0.43, 0.15 + 0.2 * len(listed), va="center", fontsize=7
+        )
+    return figure
+
+
+def draw(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw points coloured by cluster, and the numbers of the larger clusters.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    rows : pandas.DataFrame
+        `targetid`, `x`, `y`, `cluster`.
+    """
+    mixed = rows.sample(frac=1, random_state=0)
+    colours = [colour(c) for c in mixed["cluster"]]
+    size = projection.marker_size(len(rows))
+    axes.scatter(mixed["x"], mixed["y"], s=size, c=colours, lw=0, rasterized=True)
     rim = [withStroke(linewidth=2, foreground="white")]
-    for cluster, own in found.groupby("cluster"):
+    for cluster, (x, y) in anchors(rows).iterrows():
+        axes.text(x, y, f"{cluster}", ha="center", va="center", fontweight="bold", path_effects=rim)
+
+
+def anchors(rows: pd.DataFrame) -> pd.DataFrame:
+    """Find a place within each of the larger clusters: its galaxy nearest to the median of all.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        `x`, `y`, `cluster`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `x`, `y` by cluster; the median itself may lie outside of a curved one.
+    """
+    found = {}
+    for cluster, own in rows[rows["cluster"] >= 0].groupby("cluster"):
         if len(own) >= NAMED_SHARE * len(rows):
-            x, y = own["x"].median(), own["y"].median()
-            axes.text(x, y, f"{cluster}", ha="center", va="center", fontweight="bold", path_effects=rim)
-    noise = 1 - len(found) / max(len(rows), 1)
-    n = found["cluster"].nunique()
-    text = f"{n} cluster{'s' if n != 1 else ''}" + (f", {noise:.1%} noise" if noise else "")
-    axes.set_xlabel(f"UMAP 1\n{text}")
+            off = np.hypot(own["x"] - own["x"].median(), own["y"] - own["y"].median())
+            found[cluster] = own.loc[off.idxmin(), ["x", "y"]].astype(float)
+    return pd.DataFrame.from_dict(found, orient="index", columns=["x", "y"])
+
+
+def summary(rows: pd.DataFrame, told: pd.DataFrame, method: str) -> str:
+    """Say in one line what a method found.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        `cluster` of the galaxies drawn.
+    told : pandas.DataFrame
+        `tables.CLUSTERING_COLUMNS`.
+    method : {"kmeans", "dbscan", "hdbscan"}
+
+    Returns
+    -------
+    str
+        Such as "5 clusters, 1.2% noise, ε = 0.22".
+    """
+    n = rows.loc[rows["cluster"] >= 0, "cluster"].nunique()
+    noise = np.mean(rows["cluster"] < 0) if len(rows) else 0
+    parts = [f"{n} cluster{'s' if n != 1 else ''}", *([f"{noise:.1%} noise"] if noise else [])]
+    eps = told.loc[told["method"] == method, "eps"]
+    parts += [f"ε = {value:.3g}" for value in eps.dropna()]
+    return ", ".join(parts)
 
 
 @style.styled
@@ -108,57 +209,3 @@ def scan(scans: Mapping[str, pd.DataFrame]) -> Figure:
     bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.align_ylabels()
     return figure
-
-
-@style.styled
-def properties(clusters: pd.DataFrame, catalogue: pd.DataFrame, space: str) -> Figure:
-    """Draw the distributions of redshift and, where known, stellar mass in each cluster.
-
-    Parameters
-    ----------
-    clusters : pandas.DataFrame
-        `targetid`, `cluster`.
-    catalogue : pandas.DataFrame
-        `targetid` and the properties.
-    space : {"image", "spectrum", "both"}
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    rows = clusters[clusters["cluster"] >= 0].merge(
-        catalogue.reindex(columns=["targetid", *PROPERTIES]), on="targetid", how="left"
-    )
-    if rows.empty:
-        return style.empty(f"No galaxy was clustered in the {projection.TITLES[space]} space.")
-    names = sorted(rows["cluster"].unique())
-    note = f"{style.count(len(rows), 'test galaxies')}, k-means in the {projection.TITLES[space]} space"
-    shown = [column for column in PROPERTIES if rows[column].notna().any()] or PROPERTIES[:1]
-    figure = style.new_figure(style.PAGE_IN * (0.25 + 0.25 * len(shown)), 0.5 + 0.45 * len(names), note)
-    grid = figure.subplots(len(names), len(shown), sharex="col", squeeze=False)
-    figure.get_layout_engine().set(hspace=0, h_pad=0.01)
-    for j, column in enumerate(shown):
-        known = rows[column].dropna()
-        edges = np.histogram_bin_edges(
-            known, 30, np.quantile(known, [0.002, 0.998]) if len(known) else (0, 1)
-        )
-        for i, name in enumerate(names):
-            own = rows[rows["cluster"] == name][column].dropna()
-            _draw_distribution(grid[i, j], own, edges, colour(name))
-        grid[-1, j].set_xlabel(style.label(column))
-    for i, name in enumerate(names):
-        grid[i, 0].set_ylabel(
-            f"{name}", rotation=0, ha="right", va="center", fontweight="bold", color=colour(name)
-        )
-    figure.supylabel("share of the cluster", fontsize=8)
-    return figure
-
-
-def _draw_distribution(axes: Axes, values: pd.Series, edges: np.ndarray, tint: str) -> None:
-    axes.set(yticks=[], xlim=(edges[0], edges[-1]))
-    axes.text(0.985, 0.94, f"n = {len(values):,}", transform=axes.transAxes, ha="right", va="top", fontsize=7)
-    if values.empty:
-        return
-    axes.hist(values, edges, weights=np.full(len(values), 1 / len(values)), color=tint, alpha=0.75)
-    axes.axvline(values.median(), color=style.INK, lw=1)
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.4)  # room for the count

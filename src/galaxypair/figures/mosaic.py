@@ -1,4 +1,4 @@
-"""Cutouts tiled at their place in the UMAP projection."""
+"""Cutouts tiled at their place in a projection."""
 
 from collections.abc import Mapping
 
@@ -13,18 +13,26 @@ TILE_PX = 64  # centre of the cutout that a tile shows: 17 arcsec
 
 
 @style.styled
-def mosaic(roles: pd.DataFrame, shown: Mapping[str, np.ndarray], tiles: int, space: str) -> Figure:
+def mosaic(
+    roles: pd.DataFrame,
+    shown: Mapping[str, np.ndarray],
+    tiles: int,
+    space: str,
+    names: tuple[str, str] = projection.UMAP_AXES,
+) -> Figure:
     """Tile cutouts over the projection.
 
     Parameters
     ----------
     roles : pandas.DataFrame
-        Rows of `gallery/roles.parquet` with the role `mosaic_{space}`: `cell_x`, `cell_y`.
+        `gallery/mosaic_{projection}_{space}.parquet`: `cell_x`, `cell_y`.
     shown : mapping of str to ndarray
         The galaxies of `roles`, row by row, see `io.read_gallery`.
     tiles : int
         Cells along each side.
     space : {"image", "spectrum", "both"}
+    names : tuple of str
+        Of the axes.
 
     Returns
     -------
@@ -48,5 +56,5 @@ def mosaic(roles: pd.DataFrame, shown: Mapping[str, np.ndarray], tiles: int, spa
     axes = figure.subplots()
     axes.imshow(canvas, interpolation="antialiased")
     style.blank(axes)
-    axes.set(xlabel="UMAP 1", ylabel="UMAP 2")
+    axes.set(xlabel=names[0], ylabel=names[1])
     return figure

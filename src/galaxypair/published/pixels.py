@@ -1,5 +1,6 @@
 """Cutouts and spectra of single galaxies out of a published file of embeddings, for figures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,39 @@ from galaxypair.ingest.rgb import unstretch
 from galaxypair.published.layouts import PUBLISHED
 
 REP = PUBLISHED[0]
+
+
+def read_shown(
+    targetid: np.ndarray,
+    columns: Sequence[str],
+    *,
+    manifest: Path | None,
+    pixels: Path | None,
+    crop_px: int,
+) -> dict[str, np.ndarray]:
+    """Read galaxies that a figure shows, from the shards or from a published file.
+
+    Parameters
+    ----------
+    targetid : ndarray, int64
+        Galaxies wanted; repeats do not matter.
+    columns : sequence of str
+        Datasets of the shards to read; of a published file there are always all.
+    manifest : Path or None
+        Of the shards.
+    pixels : Path or None
+        Published file, which is read if there is one.
+    crop_px : int
+        Side of the cutouts of the published file.
+
+    Returns
+    -------
+    dict of str to ndarray
+        One row per galaxy, in the order of the file.
+    """
+    if pixels is not None:
+        return read_galaxies(pixels, targetid, crop_px)
+    return io.read_galaxies(io.read_manifest(manifest), targetid, columns)
 
 
 def read_galaxies(path: Path, targetid: np.ndarray, crop_px: int) -> dict[str, np.ndarray]:
@@ -61,8 +95,8 @@ def read_galaxies(path: Path, targetid: np.ndarray, crop_px: int) -> dict[str, n
     return {
         "targetid": ids[rows].astype(np.int64),
         "z": z[rows].astype(np.float32),
-        "image": np.stack(images),
-        "spectrum": np.nan_to_num(np.stack(spectra)),
+        "image": np.array(images, np.float32).reshape(-1, crop_px, crop_px, 3),  # also of no galaxy
+        "spectrum": np.nan_to_num(np.array(spectra, np.float32).reshape(-1, tables.N_WAVELENGTH)),
         "has_image": there,
         "has_spectrum": there,
     }
