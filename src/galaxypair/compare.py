@@ -38,15 +38,37 @@ def published_values() -> pd.DataFrame:
         return pd.read_csv(file, keep_default_na=False, na_values={"published": "", "reproduced": ""})
 
 
-def compare(values: pd.DataFrame, scores: pd.DataFrame | None, why_not: str) -> pd.DataFrame:
+def score_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Bring a table of scores into the common layout.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `tables.METRIC_COLUMNS` or `tables.FEW_SHOT_COLUMNS`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `tables.METRIC_COLUMNS`. Of few-shot regression: with all labels that there are, as published;
+        value and limits are means over the draws.
+    """
+    if "n_labels" not in table:
+        return table[list(tables.METRIC_COLUMNS)]
+    key = ["protocol", "space", "target", "metric"]
+    most = table["n_labels"] == table.groupby(key)["n_labels"].transform("max")
+    means = table[most].groupby(key, as_index=False, sort=False)[["value", "low", "high", "n"]].mean()
+    return means.assign(reference=means["space"], query=means["space"])[list(tables.METRIC_COLUMNS)]
+
+
+def compare(values: pd.DataFrame, scores: list[pd.DataFrame], why_not: str) -> pd.DataFrame:
     """Put a run's scores beside the published ones.
 
     Parameters
     ----------
     values : pandas.DataFrame
         From `published_values`.
-    scores : pandas.DataFrame or None
-        `tables.METRIC_COLUMNS`, the run's; not used if it does not compare.
+    scores : list of pandas.DataFrame
+        The run's, from `score_rows`; not used if it does not compare.
     why_not : str
         Why it does not (`published.survey.refusal`); empty if it does.
 
@@ -64,8 +86,9 @@ def compare(values: pd.DataFrame, scores: pd.DataFrame | None, why_not: str) -> 
     table = values.copy()
     table[["ours", "low", "high", "n"]] = np.nan
     table["reason"] = why_not
-    if why_not or scores is None:
+    if why_not:
         return table[list(tables.COMPARE_COLUMNS)]
+    scores = pd.concat(scores, ignore_index=True)
     known = pd.concat([scores, *_means(scores)], ignore_index=True).drop_duplicates(KEY).set_index(KEY)
     for row in table.index:
         key = tuple(table.loc[row, KEY])

@@ -4,14 +4,12 @@ from stage import stage
 
 from pathlib import Path
 
-import pandas as pd
-
 from galaxypair import compare as comparison
 from galaxypair import io
 
 
 def compare(*, scores: list[Path], table: Path, refusal: str) -> None:
-    own = pd.concat([io.read_table(path) for path in scores], ignore_index=True) if scores else None
+    own = [comparison.score_rows(io.read_table(path)) for path in scores]
     io.write_table(comparison.compare(comparison.published_values(), own, refusal), table)
 
 
