@@ -15,25 +15,15 @@ CAPTIONS = REPO / "workflow" / "report"
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-FIGURES = {
-    "ledger": {},
-    "retrieval_image_spectrum": {"query": "image", "reference": "spectrum"},
-    "retrieval_recall": {},
-    "zeroshot_stellar_mass": {"property": "stellar_mass"},
-    "zeroshot_summary": {},
-    "umap_redshift": {"property": "redshift"},
-    "mosaic_umap_image": {"projection": "umap", "space": "image"},
-    "umap_annotated_kmeans_both": {"method": "kmeans", "space": "both"},
-    "pca_redshift": {"property": "redshift"},
-    "clusters_dbscan": {"method": "dbscan"},
-    "clusters_alone_dbscan_image": {"method": "dbscan", "space": "image"},
-    "cluster_gallery_kmeans_spectrum": {"method": "kmeans", "space": "spectrum"},
-    "cluster_spectra_hdbscan_both": {"method": "hdbscan", "space": "both"},
-    "cluster_properties_dbscan_both": {"method": "dbscan", "space": "both"},
-    "cluster_information": {},
-    "predictions": {},
-    "ablation": {},
-}
+WILDCARDS = {
+    "property": "redshift", "query": "image", "reference": "spectrum", "modality": "image", "space": "image",
+    "method": "dbscan", "projection": "umap", "which": "photometry", "question": "bar", "position": "1",
+}  # fmt: skip
+PATTERNS = [pattern for section in report.SECTIONS.values() for pattern in section]
+FIGURES = {  # a name of each figure, with its wildcards
+    pattern.format(**WILDCARDS): {name: WILDCARDS[name] for name in re.findall(r"{(\w+)}", pattern)}
+    for pattern in PATTERNS
+} | {"zeroshot_stellar_mass": {"property": "stellar_mass"}, "clusters_kmeans": {"method": "kmeans"}}
 
 
 @pytest.fixture(scope="module")
