@@ -48,12 +48,13 @@ def side_by_side(metrics: pd.DataFrame, records: dict[str, dict]) -> Figure:
     height = len(targets) * (ROW_IN * len(pairs) + 0.42) + 0.16 * (len(records) + 1)
     note = f"at most {style.count(int(rows['n'].max()), 'test galaxies')}, by protocol"
     figure = style.new_figure(style.PAGE_IN, height, note)
+    figure.get_layout_engine().set(wspace=0.06, hspace=0.04)
     grid = figure.subplots(len(targets), len(METRICS), squeeze=False)
     for panels, target in zip(grid, targets, strict=True):
         for axes, metric in zip(panels, METRICS, strict=True):
             own = rows[(rows["target"] == target) & (rows["metric"] == metric)]
             _draw(axes, own, pairs, looks)
-            _frame(axes, own, metric)
+            _frame(axes, metric)
             axes.set_yticks(range(len(pairs)), [f"{q} \N{RIGHTWARDS ARROW} {r}" for q, r in pairs])
             axes.set_ylim(len(pairs) - 0.5, -0.5)
             for edge in np.arange(len(pairs) - 1) + 0.5:
@@ -96,12 +97,13 @@ def _draw(axes: Axes, rows: pd.DataFrame, pairs: list[tuple[str, str]], looks: d
         axes.plot(np.full(off.sum(), LOWEST_R2), y[off], ls="none", **{**look, "marker": "<"})
 
 
-def _frame(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
+def _frame(axes: Axes, metric: str) -> None:
     axes.tick_params(axis="y", length=0)
     if metric == "r2":
-        axes.axvline(0, color=style.GREY, lw=0.8, ls=":")
-        low = rows["low"].fillna(rows["value"]).min() if len(rows) else 0
-        axes.set_xlim(max(LOWEST_R2, min(0, low)) - 0.05, 1.02)
+        low, high = axes.get_xlim()
+        if low < 0:
+            axes.axvline(0, color=style.GREY, lw=0.8, ls=":")
+        axes.set_xlim(max(low, LOWEST_R2 - 0.05), min(high, 1.02))
     else:
         axes.set_xlim(0, None)
 
@@ -113,7 +115,7 @@ def _describe(name: str, record: dict) -> str:
         WEIGHTS[settings["weights"]],
         f"{settings['vectors']} vectors",
         POOLS[settings["pool"]] + (", matched" if settings["sample"] == "catalogue" else ""),
-        f"{style.count(record['queries'], 'queries')} of {style.count(record['references'], 'references')}",
+        f"{record['queries']:,} queries, {record['references']:,} references",
     ]
     leak = settings["pool"] == "within_test_with_self"
     return f"{name}: {'; '.join(words)}" + ("; LEAK: itself among its neighbours" if leak else "")
