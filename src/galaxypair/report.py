@@ -23,7 +23,7 @@ SECTIONS = {
     "Training": ("training_curves",),
     "Retrieval": ("retrieval_recall", "retrieval_{query}_{reference}"),
     "Zero-shot regression": ("zeroshot_summary", "zeroshot_{property}"),
-    "Protocols": (),
+    "Protocols": ("protocols",),
     "Zero-shot in detail": ("bins_{property}",),
     "Few-shot and posteriors": ("few_shot", "posterior_coverage", "posterior_examples"),
     "Baselines": ("baselines_{which}",),
