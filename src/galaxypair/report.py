@@ -25,7 +25,12 @@ SECTIONS = {
     "Retrieval": ("retrieval_recall", "retrieval_{query}_{reference}"),
     "Zero-shot regression": ("zeroshot_summary", "zeroshot_{property}"),
     "Protocols": (),
-    "Zero-shot in detail": ("bins_{property}",),
+    "Zero-shot in detail": (
+        "bins_{property}",
+        "intervals",
+        "learning_curve",
+        "seed_spread",  # of Snakemake's own report alone: it takes a training per seed
+    ),
     "Few-shot and posteriors": (),
     "Baselines": (),
     "Morphology": (),
