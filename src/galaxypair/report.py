@@ -24,7 +24,12 @@ SECTIONS = {
     "Retrieval": ("retrieval_recall", "retrieval_{query}_{reference}"),
     "Zero-shot regression": ("zeroshot_summary", "zeroshot_{property}"),
     "Protocols": ("protocols",),
-    "Zero-shot in detail": ("bins_{property}",),
+    "Zero-shot in detail": (
+        "bins_{property}",
+        "intervals",
+        "learning_curve",
+        "seed_spread",  # of Snakemake's own report alone: it takes a training per seed
+    ),
     "Few-shot and posteriors": ("few_shot", "posterior_coverage", "posterior_examples"),
     "Baselines": ("baselines_{which}",),
     "Morphology": ("morphology", "morphology_confusion_{question}"),

@@ -339,6 +339,40 @@ LABEL_LOSSES_COLUMNS = ("question", *LOSSES_COLUMNS)
 # metrics/morphology.csv: METRIC_COLUMNS, protocols morphology_mlp, morphology_knn and majority_class,
 # reference and query the space, target the question, metrics accuracy, weighted_f1, balanced_accuracy.
 MORPHOLOGY_PREDICTION_COLUMNS = ("targetid", "protocol", "space", "question", "label", "predicted")
+# metrics/intervals.parquet: of each test galaxy, pair and target, one row per level.
+INTERVAL_COLUMNS = (
+    "targetid",
+    "reference",
+    "query",
+    "target",
+    "y_true",
+    "y_pred",
+    "level",  # share of galaxies whose true value is to lie between low and high
+    "low",
+    "high",
+)
+# metrics/intervals.csv: METRIC_COLUMNS, metrics coverage@{level}, median_width@{level}; protocols
+# conformal_cross (the intervals of the table above) and conformal_val.
+# metrics/intervals_bins.csv: BIN_COLUMNS, properties z (these two metrics) and interval_width
+# (coverage@{level} and error@{level}, a quantile of the absolute error).
+# metrics/learning_curve.csv: R2 by the number of references, the mean over random parts of the train split.
+LEARNING_COLUMNS = (
+    "references",  # galaxies drawn
+    "labelled",  # of them, with the reference's modality and the target; mean over the draws
+    "k",
+    "draws",
+    "spread",  # standard deviation of the value over the draws, empty of a single one
+    *METRIC_COLUMNS,  # low and high: over the test galaxies
+)
+# metrics/seed_spread.csv: scores of zeroshot.csv, the model trained with several seeds.
+SEED_COLUMNS = (
+    *METRIC_COLUMNS[:5],
+    "mean",
+    "sd",  # over the seeds, sample standard deviation
+    "half_interval",  # half the 68 % interval over the test galaxies, mean over the seeds
+    "seeds",  # their number
+    "n",
+)
 # projections/umap_{space}.parquet: targetid, x, y; spaces below. projections/pca_{space}.parquet: the same,
 # the first two principal components, and pc3, pc4.
 SPACES = ("image", "spectrum", "both")
@@ -420,4 +454,5 @@ LABELS = {
     "mag_w1": "W1 [AB mag]",
     "spectrum_snr": "spectrum S/N per bin",
     "reference_distance": "distance to k-th reference",
+    "interval_width": "width of the interval",
 }

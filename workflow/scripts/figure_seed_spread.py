@@ -1,0 +1,17 @@
+"""Draw the scatter of scores over training seeds."""
+
+from stage import stage
+
+from pathlib import Path
+
+from galaxypair import io
+from galaxypair.figures import seed_spread as figure
+from galaxypair.figures import style
+
+
+def figure_seed_spread(*, table: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
+    style.save(figure.panels(io.read_table(table)), pdf, png, dpi=dpi, mock=mock)
+
+
+if __name__ == "__main__":
+    stage(figure_seed_spread)
