@@ -65,6 +65,14 @@ def test_a_missing_modality_leaves_its_spaces_out():
     assert {space for space, _ in collect(splits, properties)} == {"image"}
 
 
+def test_without_val_split_every_tenth_of_train_takes_its_place():
+    splits, properties = make_splits({"train": 90, "val": 0, "test": 30})
+    own = collect(splits, properties)["image", "z"]
+    assert (len(own["train"].y), len(own["val"].y)) == (81, 9)
+    assert sorted([*own["train"].targetid, *own["val"].targetid]) == list(splits["train"].targetid)
+    np.testing.assert_array_equal(own["val"].targetid, np.sort(splits["train"].targetid)[::10])
+
+
 def test_nothing_to_train_on_is_refused():
     splits, properties = make_splits({"train": 5, "val": 2, "test": 2})
     with pytest.raises(DataError, match=r"z, log_mstar.*at least 20 train, 5 val, 2 test"):

@@ -140,6 +140,8 @@ def examples(densities: pd.DataFrame) -> Figure:
                 axes.set_visible(True)
                 _draw_example(axes, own)
                 axes.set_xlabel(style.label(target))
+                if i % columns == 0:
+                    axes.set_ylabel("posterior")
             if j == 0:
                 axes.set_title(f"TARGETID {targetid}", fontsize=7, color=style.GREY)
     _legend(figure, [s for s in tables.SPACES if s in set(densities["space"])], truth=True)
