@@ -16,6 +16,7 @@ from galaxypair.zeroshot import target_values
 logger = logging.getLogger(__name__)
 
 FEWEST = {"train": 20, "val": 5, "test": 2}  # galaxies: with fewer a property is left out
+VAL_STEP = 10  # one of so many train galaxies chooses the epoch if there is no val split
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def labelled_splits(
     Parameters
     ----------
     embeddings : mapping of {"train", "val", "test"} to Embeddings
-        A galaxy of train or val that is also in test, or of val that is in train, is left out there.
+        A galaxy of train that is also in val or test, or of val that is in test, is left out there. Without
+        any val galaxies, as imported embeddings may be, every tenth of train takes their place.
     properties : pandas.DataFrame
         `targetid` and the properties.
     targets : sequence of str
@@ -63,6 +65,7 @@ def labelled_splits(
     DataError
         If nothing is left at all.
     """
+    embeddings = _with_val(embeddings)
     labels = pd.DataFrame({t: target_values(properties, t) for t in targets})
     labels.index = pd.Index(properties["targetid"])
     seen = {"train": ["val", "test"], "val": ["test"], "test": []}
@@ -88,6 +91,21 @@ def labelled_splits(
             f"No property ({', '.join(targets) or 'none has values'}) is known for enough galaxies with an "
             f"embedding (at least {wanted}). Use a larger survey, or raise `split.val_fraction`."
         )
+
+
+def _with_val(embeddings: Mapping[str, Embeddings]) -> Mapping[str, Embeddings]:
+    train = embeddings["train"]
+    if len(embeddings["val"].targetid) or not len(train.targetid):
+        return embeddings
+    logger.info("there is no val split: every %dth galaxy of train takes its place", VAL_STEP)
+    chosen = np.zeros(len(train.targetid), bool)
+    chosen[np.argsort(train.targetid)[::VAL_STEP]] = True
+    return {**embeddings, "train": _rows(train, ~chosen), "val": _rows(train, chosen)}
+
+
+def _rows(own: Embeddings, rows: np.ndarray) -> Embeddings:
+    raw, unit = ({m: v[rows] for m, v in kind.items()} for kind in (own.raw, own.unit))
+    return Embeddings(own.targetid[rows], raw, unit)
 
 
 def _vectors(own: Embeddings, space: str, alone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

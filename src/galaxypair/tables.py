@@ -268,7 +268,7 @@ POSTERIOR_COLUMNS = (
 # SPACES; metrics nll (mean of -log_prob), crps, coverage_68, coverage_95 (share of true values inside the
 # central intervals), and what chance gives, that is the distribution of the train labels for each galaxy:
 # chance_crps.
-# metrics/posterior_examples.parquet: densities of some test galaxies on a grid.
+# metrics/posterior_examples.parquet: densities of some test galaxies, each on a grid of its own.
 POSTERIOR_EXAMPLE_COLUMNS = (
     "targetid",
     "space",

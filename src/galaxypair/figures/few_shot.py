@@ -59,7 +59,8 @@ def curves(scores: pd.DataFrame, zeroshot: pd.DataFrame) -> Figure:
     panels[0, 0].set_ylim(LOWEST_R2 - 0.03, top + 0.02)
     for axes in panels[:, 0]:
         axes.set_ylabel("$R^2$")
-    figure.supxlabel("labelled train galaxies", fontsize=8)
+    for axes in panels.flat[max(0, len(targets) - n_columns) : len(targets)]:  # the lowest of each column
+        axes.set_xlabel("labelled train galaxies")
     _legend(figure, [s for s in tables.SPACES if s in set(rows["space"])], n_columns)
     return figure
 

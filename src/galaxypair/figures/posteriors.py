@@ -13,19 +13,18 @@ from galaxypair.figures import style
 DASHES = {"image": "-", "spectrum": "--", "both": "-."}
 SHARES = np.linspace(0.01, 0.99, 99)  # of central intervals
 BANDS = {0.68: 1.0, 0.95: 1.96}  # standard deviations that hold so much of a normal distribution
-FALLEN_TO = 0.005  # of its maximum: the panel of an example ends where all its densities are lower
 
 
 @style.styled
 def coverage(posteriors: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
-    """Draw histograms of the PIT, and how many true values central intervals hold; a row per property.
+    """Draw the PIT, how many true values central intervals hold, and the CRPS; a row per property.
 
     Parameters
     ----------
     posteriors : pandas.DataFrame
         `metrics/posteriors.parquet`, see `tables.POSTERIOR_COLUMNS`.
     metrics : pandas.DataFrame
-        `metrics/posteriors.csv`; its CRPS is printed.
+        `metrics/posteriors.csv`; its CRPS is drawn.
 
     Returns
     -------
@@ -36,17 +35,18 @@ def coverage(posteriors: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
     targets = list(posteriors["target"].drop_duplicates())
     note = style.count(posteriors["targetid"].nunique(), "test galaxies")
     figure = style.new_figure(style.PAGE_IN, 2.35 * len(targets) + 0.3, note)
-    grid = figure.subplots(len(targets), 2, squeeze=False)
-    for (left, right), target in zip(grid, targets, strict=True):
+    grid = figure.subplots(len(targets), 3, squeeze=False, width_ratios=(1.3, 1.3, 1))
+    for (left, middle, right), target in zip(grid, targets, strict=True):
         own = posteriors[posteriors["target"] == target]
         spaces = [s for s in tables.SPACES if s in set(own["space"])]
         pits = {space: own.loc[own["space"] == space, "pit"].to_numpy() for space in spaces}
         fewest = min(len(pit) for pit in pits.values())
         _draw_histograms(left, pits, fewest)
-        _draw_coverage(right, pits, fewest)
-        left.set_title(f"{style.label(target)}, n = {fewest:,}")
-        right.set_title(_crps(metrics[metrics["target"] == target], spaces), fontsize=7)
-    for axes, text in zip(grid[-1], ("PIT", "nominal coverage of central intervals"), strict=True):
+        _draw_coverage(middle, pits, fewest)
+        _draw_crps(right, metrics[metrics["target"] == target], spaces)
+        left.set_title(style.label(target), loc="left")
+        middle.set_title(f"n = {fewest:,}")
+    for axes, text in zip(grid[-1], ("PIT", "nominal coverage", "CRPS"), strict=True):
         axes.set_xlabel(text)
     _legend(figure, [s for s in tables.SPACES if s in set(posteriors["space"])])
     return figure
@@ -59,7 +59,15 @@ def _draw_histograms(axes: Axes, pits: dict[str, np.ndarray], n: int) -> None:
     axes.axhline(1, color=style.INK, lw=0.8, zorder=1)
     for space, pit in pits.items():
         density, edges = np.histogram(pit, bins, (0, 1), density=True)
-        axes.stairs(density, edges, color=style.MODALITY_COLOURS[space], ls=DASHES[space], lw=1.2, zorder=3)
+        axes.stairs(
+            density,
+            edges,
+            baseline=None,
+            color=style.MODALITY_COLOURS[space],
+            ls=DASHES[space],
+            lw=1.2,
+            zorder=3,
+        )
     axes.set(xlim=(0, 1), ylabel="density")
     axes.set_ylim(0, max(axes.get_ylim()[1], 1.5))
 
@@ -71,7 +79,7 @@ def _draw_coverage(axes: Axes, pits: dict[str, np.ndarray], n: int) -> None:
         half = np.sort(np.abs(pit - 0.5))
         held = np.searchsorted(half, SHARES / 2, side="right") / len(pit)
         axes.plot(SHARES, held - SHARES, color=style.MODALITY_COLOURS[space], ls=DASHES[space], zorder=3)
-    largest = max(0.05, *(abs(v) * 1.08 for v in axes.get_ylim()))
+    largest = max(0.02, *(abs(v) * 1.08 for v in axes.get_ylim()))
     axes.set(xlim=(0, 1), ylim=(-largest, largest), ylabel="coverage \N{MINUS SIGN} nominal")
 
 
@@ -82,14 +90,19 @@ def _band(axes: Axes, x: np.ndarray, middle: np.ndarray, spread: np.ndarray) -> 
         )
 
 
-def _crps(metrics: pd.DataFrame, spaces: list[str]) -> str:
+def _draw_crps(axes: Axes, metrics: pd.DataFrame, spaces: list[str]) -> None:
     found = metrics.set_index(["query", "metric"])
-    shown = []
-    for space in spaces:
-        row = found.loc[space, "crps"]
-        shown.append(f"{space} {style.interval(row['value'], row['low'], row['high'])}")
-    chance = found.loc[spaces[0], "chance_crps"]["value"]
-    return f"CRPS: {', '.join(shown)}\nchance {chance:.3g}"
+    for i, space in enumerate(spaces):
+        row = found.loc[(space, "crps")]
+        bars = np.clip([[row["value"] - row["low"]], [row["high"] - row["value"]]], 0, None)
+        axes.errorbar(row["value"], i, xerr=bars, marker="o", color=style.MODALITY_COLOURS[space])
+    chance = found.loc[(spaces[0], "chance_crps"), "value"]
+    axes.axvline(chance, color=style.GREY, lw=0.8, ls=":")
+    axes.set_title(f"chance {chance:.3g}", loc="right", fontsize=7, color=style.GREY)
+    axes.set_yticks(range(len(spaces)), spaces)
+    axes.tick_params(axis="y", length=0)
+    largest = max(chance, *found.xs("crps", level="metric")["high"])
+    axes.set(xlim=(0, 1.08 * largest), ylim=(len(spaces) - 0.5, -0.5))
 
 
 @style.styled
@@ -114,7 +127,8 @@ def examples(densities: pd.DataFrame) -> Figure:
     note = style.count(len(galaxies), "test galaxies")
     columns = min(3, len(galaxies))
     blocks = -(-len(galaxies) // columns)
-    figure = style.new_figure(style.PAGE_IN, 1.45 * blocks * len(targets) + 0.3, note)
+    width = style.PAGE_IN if columns > 1 else style.COLUMN_IN
+    figure = style.new_figure(width, 1.45 * blocks * len(targets) + 0.3, note)
     grid = figure.subplots(blocks * len(targets), columns, squeeze=False)
     for axes in grid.flat:
         axes.set_visible(False)
@@ -126,6 +140,8 @@ def examples(densities: pd.DataFrame) -> Figure:
                 axes.set_visible(True)
                 _draw_example(axes, own)
                 axes.set_xlabel(style.label(target))
+                if i % columns == 0:
+                    axes.set_ylabel("posterior")
             if j == 0:
                 axes.set_title(f"TARGETID {targetid}", fontsize=7, color=style.GREY)
     _legend(figure, [s for s in tables.SPACES if s in set(densities["space"])], truth=True)
@@ -137,13 +153,13 @@ def _draw_example(axes: Axes, rows: pd.DataFrame) -> None:
     edges = [truth]
     for space in (s for s in tables.SPACES if s in set(rows["space"])):
         own = rows[rows["space"] == space]
-        seen = own.loc[own["density"] > FALLEN_TO * own["density"].max(), "y"]
-        edges += [seen.min(), seen.max()]
-        axes.plot(own["y"], own["density"], color=style.MODALITY_COLOURS[space], ls=DASHES[space])
+        edges += [own["y"].min(), own["y"].max()]
+        height = own["density"] / own["density"].max()  # else a narrow one would flatten the others
+        axes.plot(own["y"], height, color=style.MODALITY_COLOURS[space], ls=DASHES[space])
     axes.axvline(truth, color=style.INK, lw=0.9, zorder=1)
     pad = 0.05 * ((max(edges) - min(edges)) or 1)
     axes.set_xlim(min(edges) - pad, max(edges) + pad)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.08)
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(4, prune="both"))
 
@@ -152,4 +168,5 @@ def _legend(figure: Figure, spaces: list[str], *, truth: bool = False) -> None:
     lines = [Line2D([], [], color=style.MODALITY_COLOURS[s], ls=DASHES[s], label=s) for s in spaces]
     if truth:
         lines.append(Line2D([], [], color=style.INK, lw=0.9, label="true value"))
-    figure.legend(handles=lines, loc="outside lower center", ncols=4, frameon=False)
+    columns = 4 if figure.get_figwidth() > style.COLUMN_IN else 2
+    figure.legend(handles=lines, loc="outside lower center", ncols=columns, frameon=False)
