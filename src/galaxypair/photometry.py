@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -41,35 +41,49 @@ def evaluate(
     Notes
     -----
     The second version of AstroCLIP (published code, `downstream_tasks`) trains the network, (64, 64) units on
-    g, r and z, one for each property; the neighbours are those of our zero-shot protocol, with magnitudes in
-    the place of embeddings. Each band is standardised by its own mean and scatter in the train split; their
-    code takes one mean and one scatter for all three. `val` chooses the epoch of the network and has no part
-    otherwise. The measured magnitudes alone, no errors: a galaxy that lacks one is left out and counted.
+    g, r and z; the neighbours are those of our zero-shot protocol, with magnitudes in the place of
+    embeddings. Each band is standardised by its own mean and scatter in the train split; their code takes
+    one mean and one scatter for all three. One network predicts all properties that the same galaxies have,
+    where they train one for each. `val` chooses the epoch of the network and has no part otherwise. The
+    measured magnitudes alone, no errors: a galaxy that lacks one is left out and counted.
     """
     names = zeroshot.choose_targets(properties, targets)
-    parts, rows = [], []
+    found, rows = [], []
     for bands, columns in BANDS.items():
         features = magnitudes(properties, columns)
         usable = np.isfinite(features).all(axis=1)
-        if not usable.any():
-            logger.warning("No galaxy has all of %s: photometry_*_%s is left out.", ", ".join(columns), bands)
-            continue
         logger.info(
-            "%s of %s galaxies have %s; the others are left out",
-            *(f"{usable.sum():,}", f"{len(usable):,}", ", ".join(columns)),
+            "photometry_*_%s: %s of %s galaxies have %s; the others are left out",
+            *(bands, f"{usable.sum():,}", f"{len(usable):,}", ", ".join(columns)),
         )
-        for target in (name for name in names if name not in columns):
-            values = zeroshot.target_values(properties, target)
-            split = np.where(usable & np.isfinite(values), properties["split"], "")
+        wanted = [name for name in names if name not in columns] if usable.any() else []
+        for group, values, use in _same_galaxies(properties, wanted, usable):
+            split = np.where(use, properties["split"], "")
             sets = {s: (features[split == s], values[split == s]) for s in tables.SPLITS}
             ids = properties["targetid"].to_numpy()[split == "test"]
-            for method, predicted in _predict(sets, bands, target, k=k, settings=settings, history=rows):
-                found = (f"photometry_{method}_{bands}", ids, target, sets["test"][1], predicted)
-                parts.append(pd.DataFrame(dict(zip(tables.BASELINE_COLUMNS, found, strict=True))))
-    predictions = (
-        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=tables.BASELINE_COLUMNS)
+            for name, predicted in _predict(sets, bands, group, k=k, settings=settings, history=rows):
+                for i, target in enumerate(group):
+                    column = (name, ids, target, sets["test"][1][:, i], predicted[:, i])
+                    found.append(pd.DataFrame(dict(zip(tables.BASELINE_COLUMNS, column, strict=True))))
+    empty = pd.DataFrame(columns=tables.BASELINE_COLUMNS)
+    return (
+        pd.concat(found, ignore_index=True) if found else empty,
+        pd.DataFrame(rows, columns=tables.PHOTOMETRY_HISTORY_COLUMNS),
     )
-    return predictions, pd.DataFrame(rows, columns=tables.PHOTOMETRY_HISTORY_COLUMNS)
+
+
+def _same_galaxies(
+    properties: pd.DataFrame, names: Sequence[str], usable: np.ndarray
+) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
+    """Properties that the same galaxies have: their names, their values, and who these galaxies are."""
+    if not names:
+        return
+    values = np.stack([zeroshot.target_values(properties, name) for name in names], axis=1)
+    known = np.isfinite(values) & usable[:, None]
+    patterns, group = np.unique(known, axis=1, return_inverse=True)
+    for i, use in enumerate(patterns.T):
+        columns = np.flatnonzero(group.reshape(-1) == i)
+        yield [names[c] for c in columns], values[:, columns], use
 
 
 def magnitudes(properties: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
@@ -106,29 +120,45 @@ def standardise(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n, d)
-        A constant column is divided by 1.
+        See `scatter` for constant columns.
     """
-    scatter = train.std(axis=0)
-    return (values - train.mean(axis=0)) / np.where(scatter > 0, scatter, 1)
+    return (values - train.mean(axis=0)) / scatter(train)
 
 
-def _predict(sets: dict, bands: str, target: str, *, k: int, settings: dict, history: list) -> list:
+def scatter(values: np.ndarray) -> np.ndarray:
+    """Take the standard deviation of each column.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, d)
+
+    Returns
+    -------
+    ndarray of shape (d,)
+        1 of a constant column.
+    """
+    found = values.std(axis=0)
+    return np.where(found > 0, found, 1.0)
+
+
+def _predict(
+    sets: dict, bands: str, group: list[str], *, k: int, settings: dict, history: list
+) -> list[tuple[str, np.ndarray]]:
     """Predictions of both methods for the test galaxies; a method that lacks galaxies is left out."""
     train, val, (test, _) = (sets[split] for split in tables.SPLITS)
     n_train, n_val, n_test = (len(sets[split][1]) for split in tables.SPLITS)
     found = []
     if n_test and n_train >= k:
-        found.append(("knn", zeroshot.predict(train[0], train[1][:, None], test, k)[:, 0]))
+        found.append((f"photometry_knn_{bands}", zeroshot.predict(*train, test, k)))
     if n_test and n_val and n_train > 1:
         predicted, losses = train_mlp(train, val, test, settings)
-        best = int(np.argmin(losses))
-        name = f"photometry_mlp_{bands}"
-        history += [(name, target, i + 1, loss, i == best) for i, loss in enumerate(losses)]
-        found.append(("mlp", predicted))
-    for method in {"knn", "mlp"} - {method for method, _ in found}:
+        best, name = int(np.argmin(losses)), f"photometry_mlp_{bands}"
+        history += [(name, " ".join(group), i + 1, loss, i == best) for i, loss in enumerate(losses)]
+        found.append((name, predicted))
+    if len(found) < 2:
         logger.warning(
-            "photometry_%s_%s of %s: %d train, %d val and %d test galaxies are too few; left out.",
-            *(method, bands, target, n_train, n_val, n_test),
+            "%s from %s: %d train, %d val and %d test galaxies are too few for %s; left out.",
+            *(", ".join(group), bands, n_train, n_val, n_test, "one method" if found else "both methods"),
         )
     return found
 
@@ -143,7 +173,7 @@ def train_mlp(
 
     Parameters
     ----------
-    train, val : tuple of ndarray of shape (n, d) and ndarray of shape (n,)
+    train, val : tuple of ndarray of shape (n, d) and ndarray of shape (n, t)
         Standardised magnitudes and labels, all finite.
     queries : ndarray of shape (n_queries, d)
     settings : dict
@@ -151,18 +181,16 @@ def train_mlp(
 
     Returns
     -------
-    predicted : ndarray of shape (n_queries,)
-        In the unit of the labels.
+    predicted : ndarray of shape (n_queries, t)
+        In the units of the labels.
     losses : list of float
         Mean square error of the standardised labels of the val split, one for each epoch.
     """
     from sklearn.neural_network import MLPRegressor
 
     (known, labels), (val_known, val_labels) = train, val
-
-    def scaled(values: np.ndarray) -> np.ndarray:
-        return standardise(values[:, None], labels[:, None])[:, 0]
-
+    wanted, val_wanted = standardise(labels, labels), standardise(val_labels, labels)
+    one = wanted.shape[1] == 1  # scikit-learn wants a vector then
     network = MLPRegressor(
         hidden_layer_sizes=HIDDEN,
         alpha=0,  # no penalty, as published
@@ -170,14 +198,14 @@ def train_mlp(
         learning_rate_init=settings["learning_rate"],
         random_state=settings["seed"],
     )
-    wanted, val_wanted = scaled(labels), scaled(val_labels)
     best, losses = None, []
     for _ in range(settings["epochs"]):
-        network.partial_fit(known, wanted)  # one pass over the train galaxies
-        losses.append(float(np.mean((network.predict(val_known) - val_wanted) ** 2)))
+        network.partial_fit(known, wanted.ravel() if one else wanted)  # one pass over the train galaxies
+        error = network.predict(val_known).reshape(val_wanted.shape) - val_wanted
+        losses.append(float(np.mean(error**2)))
         if losses[-1] < min(losses[:-1], default=np.inf):
             # copies: the next pass changes these arrays in place
             best = copy.deepcopy((network.coefs_, network.intercepts_))
     network.coefs_, network.intercepts_ = best
-    scatter = labels.std() or 1.0
-    return network.predict(queries) * scatter + labels.mean(), losses
+    predicted = network.predict(queries).reshape(len(queries), -1)
+    return predicted * scatter(labels) + labels.mean(axis=0), losses

@@ -283,11 +283,11 @@ POSTERIOR_EXAMPLE_COLUMNS = (
 BASELINE_COLUMNS = ("baseline", "targetid", "target", "y_true", "y_pred")
 PHOTOMETRY_HISTORY_COLUMNS = (
     "baseline",
-    "target",
-    "epoch",
-    "val_loss",
-    "kept",
-)  # loss: of standardised values
+    "targets",  # of one network, between blanks
+    "epoch",  # counted from 1
+    "val_loss",  # mean square error of standardised values
+    "kept",  # whether the predictions are those of this epoch
+)
 # metrics/baselines_{photometry,all}.csv: METRIC_COLUMNS, metrics as in zeroshot.csv; protocol is the baseline
 # (reference and query what it reads: photometry, image, spectrum), or train_to_test_common for the zero-shot
 # predictions, all on the galaxies that every row of the target has a prediction for.

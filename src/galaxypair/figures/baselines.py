@@ -26,7 +26,7 @@ LOOKS = {  # of a baseline, by what it reads; the zero-shot ones have those of t
     "image": (style.MODALITY_COLOURS["image"], "P"),
     "spectrum": (style.MODALITY_COLOURS["spectrum"], "P"),
 }
-METRICS = {"r2": "$R^2$", "nmad": r"$\sigma_\mathrm{NMAD}$"}
+METRICS = ("r2", "nmad")
 
 
 @style.styled
@@ -59,10 +59,20 @@ def scores(metrics: pd.DataFrame) -> Figure:
             axes = grid[place // COLUMNS * len(METRICS) + j, place % COLUMNS]
             axes.set_visible(True)
             _panel(axes, own[own["metric"] == metric], metric, methods)
+            axes.set_xlabel("$R^2$" if metric == "r2" else f"$\\sigma_\\mathrm{{NMAD}}$ {_unit(target)}")
             axes.tick_params(labelleft=place % COLUMNS == 0)
         title = f"{style.label(target)}\nn = {own['n'].iloc[0]:,}"
         grid[place // COLUMNS * len(METRICS), place % COLUMNS].set_title(title, fontsize=7)
     return figure
+
+
+def _unit(target: str) -> str:
+    if target in ("z", "z_hp"):
+        return "of $\\Delta z\\,/\\,(1+z)$"
+    if target.startswith("log_"):
+        return "[dex]"
+    _, bracket, unit = style.label(target).partition("[")
+    return bracket + unit
 
 
 def _sample(rows: pd.DataFrame) -> str:
@@ -98,7 +108,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, metric: str, methods: list[tuple[str,
     axes.set_axisbelow(True)
     axes.set_yticks(range(len(methods)), [_name(method) for method in methods])
     axes.tick_params(axis="y", length=0)
-    axes.set(ylim=(len(methods) - 0.4, -0.6), xlabel=METRICS[metric])
+    axes.set_ylim(len(methods) - 0.4, -0.6)
 
 
 def _look(method: tuple[str, str, str]) -> tuple[str, str]:
