@@ -60,7 +60,7 @@ def _draw_space(axes: Axes, rows: pd.DataFrame, questions: list[str], y: np.ndar
         return rows[rows["protocol"] == protocol].set_index("target").reindex(questions)
 
     blind = of(MAJORITY)["value"].to_numpy()
-    axes.plot(blind, y, ls="none", marker="|", ms=8, mew=1.1, color=style.INK)
+    axes.plot(blind, y, ls="none", marker="|", ms=9, mew=1, color=style.INK, zorder=3)
     for (protocol, (marker, _)), shift in zip(PROTOCOLS.items(), (-0.06, 0.06), strict=True):
         own = of(protocol)
         value = own["value"].to_numpy()
@@ -154,7 +154,7 @@ def confusion(predictions: pd.DataFrame, labels: pd.DataFrame, question: str) ->
     panels[0].set_yticks(range(len(answers)), ticks)
     panels[0].set_ylabel("most votes")
     figure.supxlabel("predicted", fontsize=8)
-    figure.colorbar(shown, ax=panels, pad=0.02, aspect=18, label="share of the row")
+    figure.colorbar(shown, ax=panels, pad=0.02, aspect=18, label="share of the row", ticks=(0, 0.5, 1))
     return figure
 
 

@@ -221,7 +221,7 @@ def _sure(answers: tuple[str, ...], code: np.ndarray) -> Question:
 
 
 def _whole_numbers(path: Path, text: pd.Series) -> np.ndarray:
-    good = text.str.fullmatch(r"-?\d{1,18}").fillna(False).astype(bool)
+    good = text.fillna("nan").str.fullmatch(r"-?\d{1,18}")
     if not good.all():
         raise DataError(
             f"`{path}`: targetid `{text[~good].iloc[0]}` in row {int((~good).idxmax()) + 2} is no whole "
