@@ -52,6 +52,12 @@ def test_plain_fractions_serve_where_none_are_debiased(tmp_path):
     assert np.isnan(votes.questions["bar"].votes).all()
 
 
+def test_other_fractions_are_no_votes(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("targetid,disc_gas_fraction,gas_fraction,class\n5,0.25,3.5,a\n")
+    assert list(read_votes(path, kind="debiased").questions) == ["class"]
+
+
 def test_only_the_questions_asked_for_are_read(tmp_path):
     votes = read_votes(galaxy_zoo(tmp_path / "gz.csv"), kind="debiased", questions=["merging", "iauname"])
     assert list(votes.questions) == ["merging", "iauname"]
