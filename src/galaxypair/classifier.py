@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from galaxypair.arithmetic import fast_float32
 from galaxypair.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -106,10 +107,10 @@ def fit(
     (x, y), (val_x, val_y) = (tuple(torch.from_numpy(part) for part in pair) for pair in (train, val))
     mean, spread = x.mean(dim=0), x.std(dim=0, correction=0).clamp_min(1e-6)
     x, val_x = (x - mean) / spread, (val_x - mean) / spread
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), fast_float32("cpu"):
         torch.manual_seed(seed)
         network = perceptron(x.shape[1], y.shape[1], settings["hidden"], settings["dropout"])
-        optimizer = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"])
+        optimizer = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"], fused=True)
         lowest, best = float("inf"), None
         for epoch in range(settings["epochs"]):
             _epoch(network, optimizer, x, y, settings["batch_size"])

@@ -338,7 +338,7 @@ def catalogue():
 
 
 def made_votes():
-    """Votes on morphology that a rule provides: published ones, or the mock survey's; not the user's own."""
+    """Votes on morphology, published or of the mock survey, that a rule provides; not the user's own."""
     chosen = config["morphology"]["votes"]
     if chosen in published_votes():
         return f"results/{{run}}/votes/{published_votes()[chosen]}"

@@ -91,6 +91,7 @@ rule morphology:
         test="results/{run}/embeddings/test.parquet",
         labels="results/{run}/morphology/labels.parquet",
         code=code(
+            "arithmetic",
             "class_scores",
             "classifier",
             "metrics",

@@ -17,8 +17,9 @@ MEASURES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "balanced_accu
 PROTOCOLS = {"morphology_mlp": ("o", "small network"), "morphology_knn": ("D", "nearest neighbours")}
 MAJORITY = "majority_class"
 SHOWN = "morphology_mlp"  # of which confusions are drawn
-LONGEST = 18  # characters of an answer
-_MARGIN_IN, _CELL_IN, _TALLEST_IN = 1.2, 0.3, 3.2
+LONGEST = 22  # characters of an answer
+CROWDED = 7  # more answers than this are written upright
+_MARGIN_IN, _CELL_IN, _TALLEST_IN = 1.2, 0.3, 4.0
 
 
 @style.styled
@@ -60,7 +61,7 @@ def _draw_space(axes: Axes, rows: pd.DataFrame, questions: list[str], y: np.ndar
         return rows[rows["protocol"] == protocol].set_index("target").reindex(questions)
 
     blind = of(MAJORITY)["value"].to_numpy()
-    axes.plot(blind, y, ls="none", marker="|", ms=8, mew=1.1, color=style.INK)
+    axes.plot(blind, y, ls="none", marker="|", ms=9, mew=1, color=style.INK, zorder=3)
     for (protocol, (marker, _)), shift in zip(PROTOCOLS.items(), (-0.06, 0.06), strict=True):
         own = of(protocol)
         value = own["value"].to_numpy()
@@ -147,14 +148,16 @@ def confusion(predictions: pd.DataFrame, labels: pd.DataFrame, question: str) ->
         shown = _draw_confusion(axes, counts[space])
         axes.set_title(f"{space}, n = {counts[space].sum():,}")
         names = [_short(answer) for answer in answers]
-        axes.set_xticks(range(len(answers)), names, rotation=40, ha="right", rotation_mode="anchor")
+        upright = len(answers) > CROWDED
+        look = {} if upright else {"ha": "right", "rotation_mode": "anchor"}
+        axes.set_xticks(range(len(answers)), names, rotation=90 if upright else 40, **look)
     sizes = counts[spaces[0]].sum(axis=1)
     same = all((counts[space].sum(axis=1) == sizes).all() for space in spaces)
     ticks = [f"{_short(a)} ({n:,})" if same else _short(a) for a, n in zip(answers, sizes, strict=True)]
     panels[0].set_yticks(range(len(answers)), ticks)
     panels[0].set_ylabel("most votes")
     figure.supxlabel("predicted", fontsize=8)
-    figure.colorbar(shown, ax=panels, pad=0.02, aspect=18, label="share of the row")
+    figure.colorbar(shown, ax=panels, pad=0.02, aspect=18, label="share of the row", ticks=(0, 0.5, 1))
     return figure
 
 
@@ -169,10 +172,11 @@ def _draw_confusion(axes: Axes, counts: np.ndarray) -> mpl.image.AxesImage:
     share = np.divide(counts, n_rows, out=np.full(counts.shape, np.nan), where=n_rows > 0)
     shown = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, origin="upper", aspect="auto")
     axes.tick_params(length=0)
+    size = 6 if len(counts) > CROWDED else 7
     for (i, j), value in np.ndenumerate(share):
-        if np.isfinite(value) and len(counts) <= 12:  # beyond, numbers would not be legible
+        if value >= 0.005 and len(counts) <= 12:  # beyond, numbers would not be legible
             colour = "white" if value > 0.6 else style.INK
-            axes.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=6.5, color=colour)
+            axes.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=size, color=colour)
     return shown
 
 

@@ -163,6 +163,8 @@ def _voted(header: list[str], kind: str) -> dict[str, dict[str, str]]:
     for question in dict.fromkeys(order):
         kinds = fractions[question]
         most = max(len(part) for part in kinds.values())
+        if most == 1:  # a fraction of something else
+            continue
         chosen = kind if len(kinds.get(kind, {})) == most else next(k for k in kinds if len(kinds[k]) == most)
         if chosen != kind:
             logger.info("%s: no votes of the kind `%s`; those of `%s` are taken.", question, kind, chosen)
@@ -221,7 +223,7 @@ def _sure(answers: tuple[str, ...], code: np.ndarray) -> Question:
 
 
 def _whole_numbers(path: Path, text: pd.Series) -> np.ndarray:
-    good = text.str.fullmatch(r"-?\d{1,18}").fillna(False).astype(bool)
+    good = text.fillna("nan").str.fullmatch(r"-?\d{1,18}")
     if not good.all():
         raise DataError(
             f"`{path}`: targetid `{text[~good].iloc[0]}` in row {int((~good).idxmax()) + 2} is no whole "

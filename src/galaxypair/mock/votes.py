@@ -112,12 +112,12 @@ def answer_chances(rows: np.ndarray) -> dict[str, np.ndarray]:
         "how-rounded": _ordered(axis_ratio, (0.45, 0.8), 0.06)[:, ::-1],
         "disk-edge-on": _chances(thin, 1 - thin),
         "edge-on-bulge": _chances(0.05 * always, 0.95 * (1 - rounded), 0.95 * rounded),
-        "bar": _chances(0.08 * always, 0.17 * always, 0.75 * always),
+        "bar": _chances(0.15 * always, 0.35 * always, 0.5 * always),
         "has-spiral-arms": _chances(*_yes_or_no(np.where(arms, 0.1 + 0.88 * seen, 0.08))),
         "spiral-winding": _chances(0.3 * always, 0.45 * always, 0.25 * always),
         "spiral-arm-count": _chances(*(s * (1 - cant_tell) for s in (0.04, 0.6, 0.2, 0.11, 0.05)), cant_tell),
         "bulge-size": bulge_size,
-        "merging": _chances(0.9 * always, 0.06 * always, 0.02 * always, 0.02 * always),
+        "merging": _chances(0.75 * always, 0.15 * always, 0.05 * always, 0.05 * always),
     }
 
 
@@ -132,7 +132,7 @@ def clarity(rows: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n,), float64
-        One half at a half-light radius of 2 arcsec and, for far larger ones, at r = 19.
+        One half at a half-light radius of 2 arcsec if bright, and at r = 19 if large.
     """
     r = 22.5 - 2.5 * np.log10(rows["flux"][:, 1])
     return expit(8 * np.log10(rows["half_light_radius"].astype(float) / 2)) * expit((19 - r) / 0.7)
