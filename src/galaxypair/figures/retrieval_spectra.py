@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from galaxypair import tables
 from galaxypair.errors import ConfigError
@@ -109,7 +110,7 @@ def _draw_query(figure: Figure, own: Mapping[str, np.ndarray]) -> None:
     style.caption(image, galaxies.redshift(own["z"]), "bottom")
     image.spines[:].set(color=style.MARK, linewidth=2)
     top = LABEL_IN + QUERY_IN + 0.16
-    for text, colour in (("query's spectrum", QUERY), ("neighbour's spectrum", FOUND)):
+    for text, colour in (("\N{EM DASH} query", QUERY), ("\N{EM DASH} neighbour", FOUND)):
         style.write(figure, text, 0.06, top, va="center", fontsize=8, color=colour)
         top += 0.16
 
@@ -128,6 +129,7 @@ def _draw_spectra(axes: Axes, query: np.ndarray, neighbour: np.ndarray) -> None:
     low = min(0, *(np.nanquantile(flux, 0.002) for flux in drawn))
     high = max(min(np.nanmax(flux), 1.6 * np.nanquantile(flux, 0.998)) for flux in drawn)
     axes.set_ylim(low, high * 1.05 + 1e-9)
+    axes.yaxis.set_major_locator(MaxNLocator(4, prune="both"))  # labels at the edges meet the next panel's
 
 
 def over_median(spectrum: np.ndarray) -> np.ndarray:
