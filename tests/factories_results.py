@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from galaxypair import io, tables
+from galaxypair import io, retrieval, tables
 
 
 def make_results(folder: Path, n: int = 60, seed: int = 1, crop_px: int = 32) -> Path:
@@ -53,7 +53,7 @@ def _write_history(folder: Path) -> None:
 
 
 def _write_metrics(folder: Path, properties: pd.DataFrame, rng: np.random.Generator) -> None:
-    rows, predictions, neighbours = [], [], []
+    rows, predictions = [], []
     targetid = properties["targetid"].to_numpy()
     for reference in tables.MODALITIES:
         for query in tables.MODALITIES:
@@ -71,15 +71,35 @@ def _write_metrics(folder: Path, properties: pd.DataFrame, rng: np.random.Genera
                 ):
                     head = ("train_to_test", reference, query, target, metric)
                     rows.append((*head, value, value - 0.02, value + 0.03, len(own)))
-            for own in targetid[:4]:
-                order = rng.permutation(targetid)[:8]
-                order[1] = own if query != reference else order[1]
-                table = {"targetid": own, "reference": reference, "query": query}
-                found = {"rank": np.arange(1, 9), "neighbour": order, "similarity": np.linspace(0.9, 0.6, 8)}
-                neighbours.append(pd.DataFrame({**table, **found}))
     io.write_table(pd.DataFrame(rows, columns=tables.METRIC_COLUMNS), folder / "metrics/zeroshot.csv")
     io.write_table(pd.concat(predictions), folder / "metrics/zeroshot_predictions.parquet")
+    _write_retrieval(folder, targetid, rng)
+
+
+def _write_retrieval(folder: Path, targetid: np.ndarray, rng: np.random.Generator) -> None:
+    neighbours = []
+    for query, reference in retrieval.PAIRS:
+        for role, own in [*(("query", t) for t in targetid[:4]), ("single", targetid[4])]:
+            others = rng.permutation(targetid[targetid != own])
+            order = others[: 63 if role == "single" and query == reference == "image" else 8]
+            order[1] = own if query != reference else order[1]
+            ranks = np.arange(1, len(order) + 1)
+            table = {"targetid": own, "reference": reference, "query": query, "rank": ranks}
+            found = {"neighbour": order, "similarity": np.linspace(0.9, 0.6, len(order)), "role": role}
+            neighbours.append(pd.DataFrame({**table, **found}))
     io.write_table(pd.concat(neighbours), folder / "metrics/retrieval_neighbours.parquet")
+    rows = []
+    for query, reference in retrieval.PAIRS:
+        for target in ("z", "log_mstar"):
+            head = ("test_split", reference, query, target)
+            for rank in (1, 10, 30):
+                close = ("close_fraction", 0.9 / rank**0.3)
+                for metric, value in (("nmad", 0.05 * rank**0.3), close):
+                    name = f"{metric}_rank_{rank}"
+                    rows.append((*head, name, value, value * 0.9, value * 1.1, len(targetid)))
+            rows.append((*head, "random_nmad", 0.15, 0.14, 0.16, len(targetid)))
+            rows.append((*head, "random_close_fraction", 0.2, 0.19, 0.21, len(targetid)))
+    io.write_table(pd.DataFrame(rows, columns=tables.METRIC_COLUMNS), folder / "metrics/agreement.csv")
     rows = []
     for reference, query in (("image", "spectrum"), ("spectrum", "image")):
         head = ("test_split", reference, query, "pair")

@@ -1,4 +1,4 @@
-"""Figures that show galaxies: examples, retrieval, clusters, mosaic."""
+"""Figures that show galaxies: examples, clusters, mosaic."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 from galaxypair import io, tables
 from galaxypair.errors import DataError
-from galaxypair.figures import cluster_gallery, galaxies, mosaic, retrieval, style
+from galaxypair.figures import cluster_gallery, galaxies, mosaic, style
 
 
 @pytest.fixture(scope="module")
@@ -109,49 +109,6 @@ def test_examples_show_what_a_galaxy_lacks(run):
     assert "no image" in found
     assert "no spectrum" in found
     assert "z unknown" in found
-
-
-@pytest.mark.parametrize("query", tables.MODALITIES)
-@pytest.mark.parametrize("reference", tables.MODALITIES)
-def test_retrieval_frames_the_other_half_and_draws_spectra_where_compared(run, query, reference):
-    table = io.read_table(run / "metrics/retrieval_neighbours.parquet")
-    rows = retrieval.shown(table, query, reference)
-    rows = rows[rows["targetid"].isin([1, 2]) & (rows["rank"] <= 3)]
-    shown = gallery(run, np.unique(rows[["targetid", "neighbour"]]))
-    figure = retrieval.grid(rows, shown, query, reference)
-    check_page(figure)
-    per_cell = 1 if query == reference == "image" else 2
-    assert len(figure.axes) == 2 * 4 * per_cell
-    framed = [axes for axes in figure.axes if axes.spines["top"].get_linewidth() == 2]
-    assert len(framed) == per_cell * (rows["targetid"] == rows["neighbour"]).sum()
-    assert bool(framed) is (query != reference)
-
-
-def test_retrieval_sorts_by_query_then_rank(run):
-    table = io.read_table(run / "metrics/retrieval_neighbours.parquet").sample(frac=1, random_state=2)
-    rows = retrieval.shown(table, "image", "spectrum")
-    assert rows.groupby("targetid", sort=False)["rank"].apply(list).map(lambda r: r == sorted(r)).all()
-    assert rows["targetid"].nunique() == (rows["targetid"] != rows["targetid"].shift()).sum()
-
-
-def test_retrieval_of_nothing_says_so(run):
-    table = io.read_table(run / "metrics/retrieval_neighbours.parquet").iloc[:0]
-    assert "both an image and a spectrum" in texts(
-        retrieval.grid(table, {"targetid": []}, "image", "image")
-    ).replace("\n", " ")
-
-
-def test_recall_draws_both_directions_beside_chance(run):
-    figure = retrieval.recall(io.read_table(run / "metrics/retrieval.csv"))
-    found = texts(figure)
-    assert "image \N{RIGHTWARDS ARROW} spectrum" in found
-    assert "spectrum \N{RIGHTWARDS ARROW} image" in found
-    assert "random guess" in found
-
-
-def test_recall_without_pairs_says_so():
-    empty = pd.DataFrame(columns=tables.METRIC_COLUMNS).astype({"metric": str})
-    assert "both an image" in texts(retrieval.recall(empty)).replace("\n", " ")
 
 
 @pytest.mark.parametrize("space", tables.MODALITIES)

@@ -17,7 +17,7 @@ PNG = base64.b64decode(
 )
 WILDCARDS = {
     "property": "redshift", "query": "image", "reference": "spectrum", "modality": "image", "space": "image",
-    "method": "dbscan", "projection": "umap", "which": "photometry", "question": "bar", "position": "1",
+    "method": "dbscan", "projection": "umap", "which": "photometry", "question": "bar", "number": "12",
 }  # fmt: skip
 PATTERNS = [pattern for section in report.SECTIONS.values() for pattern in section]
 FIGURES = {  # a name of each figure, with its wildcards

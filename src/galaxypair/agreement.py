@@ -17,8 +17,6 @@ from galaxypair.io import Embeddings
 
 logger = logging.getLogger(__name__)
 
-CLOSE_DEX = 0.2  # of properties in log10; redshifts are close within metrics.REDSHIFT_OUTLIER (1 + z)
-
 
 def evaluate(
     test: Embeddings,
@@ -145,7 +143,7 @@ def _measure(
     difference = difference[np.isfinite(difference)]
     if len(difference) == 0:
         return {}
-    limit = metrics.REDSHIFT_OUTLIER if relative else CLOSE_DEX if target.startswith("log_") else None
+    limit = metrics.REDSHIFT_OUTLIER if relative else metrics.CLOSE_DEX if target.startswith("log_") else None
     measure = partial(_scatter, limit=limit)
     summary = metrics.with_interval(measure, difference, bootstrap=bootstrap, rng=rng)
     return {name: (*values, len(difference)) for name, values in summary.items()}

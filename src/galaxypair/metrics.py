@@ -7,6 +7,7 @@ import numpy as np
 
 INTERVAL = (16.0, 84.0)  # percentiles: the central 68 %
 REDSHIFT_OUTLIER = 0.05  # |z_pred - z| / (1 + z) above this is an outlier
+CLOSE_DEX = 0.2  # neighbours whose logarithms of a property differ by at most this are close
 OUTLIER_NMADS = 5.0  # the same for all other targets, in units of their own scatter
 NMAD_PER_MAD = 1.4826  # makes the NMAD of normal errors their standard deviation
 LEAST_RESIDUAL = 1e-30  # of 1 - R2 of perfect predictions, which has no logarithm

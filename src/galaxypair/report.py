@@ -21,7 +21,15 @@ from galaxypair.fetch.address import public_settings
 SECTIONS = {
     "Data": ("ledger", "example_galaxies"),
     "Training": ("training_curves",),
-    "Retrieval": ("retrieval_recall", "retrieval_{query}_{reference}"),
+    "Retrieval": (
+        "retrieval_recall",
+        "retrieval_agreement",
+        "query_images",
+        "retrieval_{query}_{reference}",
+        "retrievals_together",
+        "retrieval_grid",
+        "spectral_retrieval_{query}_{reference}_{number}",
+    ),
     "Zero-shot regression": ("zeroshot_summary", "zeroshot_{property}"),
     "Protocols": ("protocols",),
     "Zero-shot in detail": (

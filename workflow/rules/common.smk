@@ -313,6 +313,14 @@ def has_pairs():
     return len(spaces()) == 3
 
 
+def query_numbers(most):
+    """Numbers of the first galaxies that the retrieval figures ask for, counted from 1."""
+    entry = config["retrieval"]
+    named = [] if isinstance(entry["queries"], int) else entry["queries"]
+    n = len([*named, *entry["query_rows"]]) or entry["queries"]
+    return range(1, min(n, most) + 1)
+
+
 def spaces():
     """Embedding spaces of the run: those of its modalities and, of two, the joined one."""
     modalities = config["embeddings"]["modalities"]

@@ -5,11 +5,11 @@ from stage import stage
 from pathlib import Path
 
 from galaxypair import io
-from galaxypair.figures import retrieval, style
+from galaxypair.figures import retrieval_scores, style
 
 
 def figure_retrieval_recall(*, metrics: Path, pdf: Path, png: Path, dpi: int, mock: bool) -> None:
-    drawn = retrieval.recall(io.read_table(metrics))
+    drawn = retrieval_scores.recall(io.read_table(metrics))
     style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 
 

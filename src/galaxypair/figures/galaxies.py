@@ -61,6 +61,22 @@ def smooth(spectrum: np.ndarray, bins: int) -> np.ndarray:
     return np.where(good, total / np.maximum(weight, 1), np.nan)
 
 
+def redshift(z: float, digits: int = 3) -> str:
+    """Write a redshift.
+
+    Parameters
+    ----------
+    z : float
+        NaN where unknown.
+    digits : int, default=3
+
+    Returns
+    -------
+    str
+    """
+    return f"z = {z:.{digits}f}" if np.isfinite(z) else "z unknown"
+
+
 def draw_cutout(axes: Axes, image: np.ndarray) -> None:
     """Draw a cutout, north up and east left.
 
@@ -162,8 +178,7 @@ def examples(gallery: Mapping[str, np.ndarray]) -> Figure:
         draw_spectrum(axes, gallery["spectrum"][i], bins=9, raw=True, colour=style.INK)
         mark_lines(axes, gallery["z"][i], named=True)
         axes.tick_params(labelbottom=i == n - 1)
-        z = gallery["z"][i]
-        title = f"z = {z:.4f}" if np.isfinite(z) else "z unknown"
+        title = redshift(gallery["z"][i], digits=4)
         style.write(figure, title, 0.06, y - 0.05, va="bottom", ha="left", fontsize=8)
     axes.set_xlabel(r"observed wavelength [$\mathrm{\AA}$, vacuum]")
     middle = (LABEL_IN + n * pitch) / 2
