@@ -36,7 +36,7 @@ SECTIONS = {
         "cluster_gallery_{space}",
         "cluster_properties_{space}",
     ),
-    "Anomalies": (),
+    "Anomalies": ("anomalies", "artefacts", "anomaly_recall"),
     "Comparison": (),
     "Own galaxies": ("predictions",),
     "Differences": ("ablation",),  # of Snakemake's own report alone: it takes a training per variant and seed
