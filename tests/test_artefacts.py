@@ -124,7 +124,7 @@ def spoil_dead(galaxies):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (spoil_wide_stripe, "image: straight bright line along rows or columns"),
+        (spoil_wide_stripe, "image: straight bright line"),
         (spoil_gap, "image: part of a band has no data"),
         (spoil_spectrum_gap, "spectrum: gaps between wavelengths with data"),
         (spoil_negative, "spectrum: flux far below zero"),

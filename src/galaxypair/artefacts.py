@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 CHECKS = {  # name: (limit, what is wrong above it)
     "image_gap": (0.001, "part of a band has no data"),  # share of the values
-    "image_trail": (10.0, "straight bright line along rows or columns"),  # noise of a pixel
+    "image_trail": (10.0, "straight bright line"),  # noise of a pixel
     "image_glare": (0.8, "light from beyond one side"),  # noise of a pixel
     "image_one_band": (100.0, "light in one band alone"),  # pixels
     "spectrum_gap": (0.05, "gaps between wavelengths with data"),  # share of the bins
@@ -126,7 +126,7 @@ def _span(filled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _trail(in_noise: np.ndarray) -> np.ndarray:
-    """Height of the most outstanding line along an axis, in the band where it is highest."""
+    """Height of the most outstanding row or column, in the band where it is highest."""
     highest = np.full(len(in_noise), -np.inf)
     for axis in (1, 2):
         length = in_noise.shape[axis]
@@ -241,12 +241,11 @@ def judge(measures: pd.DataFrame) -> pd.DataFrame:
         the worst first, "" if nothing is.
     """
     ratio = np.column_stack([measures[name] / limit for name, (limit, _) in CHECKS.items()])
-    told = [f"{name.partition('_')[0]}: {text}" for name, (_, text) in CHECKS.items()]
     ratio = np.where(np.isfinite(ratio), ratio, -np.inf)
-    worst_first = np.argsort(-ratio, axis=1, kind="stable")
     failed = ratio > 1
+    worst_first = np.argsort(-ratio, axis=1, kind="stable")
     reasons = [
-        "; ".join(told[i] for i in order if bad[i]) for order, bad in zip(worst_first, failed, strict=True)
+        _in_words([i for i in order if bad[i]]) for order, bad in zip(worst_first, failed, strict=True)
     ]
     score = ratio.max(1)
     return pd.DataFrame(
@@ -257,3 +256,11 @@ def judge(measures: pd.DataFrame) -> pd.DataFrame:
         },
         index=measures.index,
     )
+
+
+def _in_words(failed: list[int]) -> str:
+    """Name checks, those of one kind of data together, such as "image: this, that; pair: that"."""
+    told: dict[str, list[str]] = {}
+    for name, (_, text) in (list(CHECKS.items())[i] for i in failed):
+        told.setdefault(name.partition("_")[0], []).append(text)
+    return "; ".join(f"{data}: {', '.join(texts)}" for data, texts in told.items())

@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 from galaxypair.figures import galaxies, style
 
 COLUMNS = 2
-CUTOUT_IN, LABEL_IN, BOTTOM_IN, GAP_IN, TICKS_IN = 0.82, 0.34, 0.4, 0.12, 0.3
-LINE_CHARACTERS = 60  # that a label can have beside its neighbour
+CUTOUT_IN, LABEL_IN, BOTTOM_IN, GAP_IN, TICKS_IN = 0.82, 0.34, 0.54, 0.12, 0.3
+LINE_CHARACTERS = 72  # that a label can have beside its neighbour
 SMOOTH_BINS = 15
+# both axes in one: beside the panels there is no room
+AXES_LABEL = galaxies.FLUX_LABEL + "\n" + r"against observed wavelength [$\mathrm{\AA}$, vacuum]"
 LOOKS = {  # protocol: (label, colour, marker)
     "artefact_list": ("artefact score", style.INK, "o"),
     "anomaly_list": ("anomaly score", style.MODALITY_COLOURS["both"], "s"),
@@ -47,7 +49,7 @@ def anomalies(listed: pd.DataFrame, shown: Mapping[str, np.ndarray], n_galaxies:
             listed["anomaly_rank"], listed["anomaly_score"], listed["anomaly_of"], strict=True
         )
     ]
-    note = f"the {len(listed)} most anomalous of {style.count(n_galaxies, 'test galaxies')}"
+    note = f"{_first(len(listed))} by anomaly score of {style.count(n_galaxies, 'test galaxies')}"
     return _gallery(heads, [""] * len(listed), shown, note)
 
 
@@ -74,8 +76,12 @@ def artefacts(listed: pd.DataFrame, shown: Mapping[str, np.ndarray], n_galaxies:
         f"{rank}   score {value:,.1f}"
         for rank, value in zip(listed["artefact_rank"], listed["artefact_score"], strict=True)
     ]
-    note = f"the {len(listed)} worst suspected artefacts of {style.count(n_galaxies, 'test galaxies')}"
+    note = f"{_first(len(listed))} by artefact score of {style.count(n_galaxies, 'test galaxies')}"
     return _gallery(heads, list(listed["reason"]), shown, note)
+
+
+def _first(n: int) -> str:
+    return "the first" if n == 1 else f"the first {n}"
 
 
 def _gallery(heads: list[str], reasons: list[str], shown: Mapping[str, np.ndarray], note: str) -> Figure:
@@ -96,7 +102,7 @@ def _gallery(heads: list[str], reasons: list[str], shown: Mapping[str, np.ndarra
         axes.tick_params(labelbottom=last, labelsize=6)
         axes.locator_params(axis="y", nbins=4)
         if last:
-            axes.set_xlabel(r"observed wavelength [$\mathrm{\AA}$, vacuum]", fontsize=7)
+            axes.set_xlabel(AXES_LABEL, fontsize=7)
         z = shown["z"][i]
         told = f"{head}   " + (f"z = {z:.4f}" if np.isfinite(z) else "z unknown")
         lines = [told, f"TARGETID {shown['targetid'][i]}"]
