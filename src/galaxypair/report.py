@@ -56,7 +56,7 @@ SECTIONS = {
         "cluster_properties_{method}_{space}",
         "cluster_information",
     ),
-    "Anomalies": (),
+    "Anomalies": ("anomalies", "artefacts", "anomaly_recall"),
     "Comparison": ("compare",),
     "Diagrams": (
         "diagram_contrastive_learning",

@@ -406,6 +406,26 @@ CLUSTERING_COLUMNS = (  # metrics/clusterings_{space}.csv: one row per method
 # left corner).
 # -1 in cluster or cell: not applicable.
 ROLE_COLUMNS = ("role", "cluster", "cell_x", "cell_y", "order", "targetid")
+# metrics/anomalies.parquet: one row per test galaxy; ranks count from 1, 0: not in the list.
+ANOMALY_COLUMNS = (
+    "targetid",
+    "image_distance",  # mean distance to the nearest train galaxies, of unit embeddings
+    "spectrum_distance",
+    "pair_distance",  # 1 - cosine of the galaxy's own image and spectrum
+    "anomaly_score",  # largest of the three, each by how far it stands out [standard deviations]
+    "anomaly_of",  # image, spectrum or pair: which one that is
+    "anomaly_rank",  # suspected artefacts are not ranked
+)
+# with pixels, the checks of `artefacts.CHECKS` and:
+ARTEFACT_COLUMNS = (
+    "artefact_score",  # largest of the checks, each in units of its limit
+    "suspected_artefact",
+    "reason",  # "" of those not suspected
+    "artefact_rank",
+)
+# gallery/anomalies.parquet: role (anomalies or artefacts) and the same columns, of those that figures show;
+# gallery/anomalies.h5: their pixels, as in gallery/gallery.h5.
+# metrics/anomalies.csv: METRIC_COLUMNS, see `anomalies.measure_lists`.
 
 # --- votes on morphology --------------------------------------------------------------------------
 # Questions and answers of Galaxy Zoo DECaLS (Walmsley et al. 2022), as gz_decals_volunteers_5.csv spells
