@@ -1,5 +1,7 @@
 """Figures that show galaxies: examples, clusters, mosaic."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,14 @@ from matplotlib.text import Text
 
 from galaxypair import io, tables
 from galaxypair.errors import DataError
-from galaxypair.figures import cluster_gallery, galaxies, mosaic, style
+from galaxypair.figures import (
+    cluster_gallery,
+    cluster_spectra,
+    galaxies,
+    mosaic,
+    style,
+    umap_annotated,
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +30,8 @@ def texts(figure):
 
 
 def roles(run, role):
-    table = io.read_table(run / "gallery/roles.parquet")
+    file = {"example": "roles", "members": "clusters", "mosaic": "mosaic"}[role]
+    table = io.read_table(run / f"gallery/{file}.parquet")
     return table[table["role"] == role]
 
 
@@ -83,15 +93,6 @@ def test_lines_are_marked_where_they_are_observed():
     assert len(axes.texts) == len(places)
 
 
-def test_rest_spectrum_puts_a_line_at_its_rest_wavelength():
-    flux = np.ones(tables.N_WAVELENGTH)
-    flux[np.abs(galaxies.WAVELENGTH - 5008.2 * 1.3) < 5] = 20
-    rest = cluster_gallery.rest_spectrum(flux, 0.3)
-    assert cluster_gallery.REST[np.nanargmax(rest)] == pytest.approx(5008, abs=5)
-    assert np.isnan(cluster_gallery.rest_spectrum(flux, np.nan)).all()
-    assert np.isnan(cluster_gallery.rest_spectrum(np.zeros_like(flux), 0.3)).all()
-
-
 # --- figures -------------------------------------------------------------------------------------
 
 
@@ -111,20 +112,110 @@ def test_examples_show_what_a_galaxy_lacks(run):
     assert "z unknown" in found
 
 
-@pytest.mark.parametrize("space", tables.MODALITIES)
-def test_cluster_gallery_has_a_row_per_cluster_with_its_size(run, space):
-    chosen = roles(run, f"kmeans_{space}")
-    members = io.read_table(run / f"clusters/kmeans_{space}.parquet")
-    figure = cluster_gallery.gallery(chosen, members, gallery(run, chosen["targetid"]), space)
+@pytest.mark.parametrize("method", tables.CLUSTER_METHODS)
+def test_cluster_gallery_has_a_row_per_cluster_with_its_size(run, method):
+    chosen = roles(run, "members")
+    labels = io.read_table(run / f"clusters/{method}_both.parquet")
+    figure = cluster_gallery.gallery(chosen, labels, gallery(run, chosen["targetid"]), method, "both")
     check_page(figure)
-    assert texts(figure).count("n = 10") == 4
-    assert len(figure.axes) == (4 if space == "spectrum" else len(chosen))
+    for size in labels["cluster"].value_counts().loc[[0, 1, 2, 3]]:
+        assert f"n = {size}" in texts(figure)
+    assert len(figure.axes) == len(chosen)
+
+
+def test_cluster_gallery_shows_each_galaxy_in_the_row_of_its_cluster(run):
+    chosen = roles(run, "members").sample(frac=1, random_state=4)
+    labels = io.read_table(run / "clusters/kmeans_image.parquet")
+    shown = gallery(run, chosen["targetid"])
+    figure = cluster_gallery.gallery(chosen, labels, shown, "kmeans", "image")
+    row_of = {axes.texts[0].get_text(): axes.get_position().y0 for axes in figure.axes}
+    label = labels.set_index("targetid")["cluster"]
+    found = {}
+    for targetid, z in zip(shown["targetid"], shown["z"], strict=True):
+        found.setdefault(label[targetid], set()).add(round(row_of[f"z = {z:.3f}"], 6))
+    assert all(len(rows) == 1 for rows in found.values())
+    assert len(set.union(*found.values())) == 4
 
 
 def test_cluster_gallery_of_nothing_says_so(run):
-    chosen = roles(run, "kmeans_image").iloc[:0]
-    members = io.read_table(run / "clusters/kmeans_image.parquet")
-    assert "No galaxy was clustered" in texts(cluster_gallery.gallery(chosen, members, {}, "image"))
+    chosen = roles(run, "members").iloc[:0]
+    labels = io.read_table(run / "clusters/kmeans_image.parquet")
+    figure = cluster_gallery.gallery(chosen, labels, {}, "kmeans", "image")
+    assert "No galaxy is in a cluster" in texts(figure)
+
+
+def median_spectra(run, method="kmeans"):
+    return io.read_arrays(run / f"clusters/median_spectra_{method}_image.h5")
+
+
+def test_cluster_spectra_have_a_row_per_cluster_and_name_their_lines(run):
+    figure = cluster_spectra.medians(median_spectra(run, "dbscan"), 40, "dbscan", "image")
+    check_page(figure)
+    assert len(figure.axes) == 4
+    top, *others = figure.axes
+    assert "H\N{GREEK SMALL LETTER ALPHA}" in [t.get_text() for t in top.texts]
+    assert [t.get_text() for axes in others for t in axes.texts] == []
+
+
+def test_names_of_lines_do_not_touch(run):
+    figure = cluster_spectra.medians(median_spectra(run), 40, "kmeans", "image")
+    figure.draw_without_rendering()
+    boxes = sorted((t.get_window_extent() for t in figure.axes[0].texts), key=lambda box: box.x0)
+    assert len(boxes) > 7
+    assert all(one.x1 < two.x0 for one, two in itertools.pairwise(boxes))
+
+
+def test_cluster_spectra_say_what_is_not_there(run):
+    spectra = median_spectra(run)
+    spectra["median"][1] = np.nan
+    assert "no spectrum with a redshift" in texts(cluster_spectra.medians(spectra, 40, "kmeans", "image"))
+    none = {name: values[:0] for name, values in spectra.items()}
+    assert "No galaxy is in a cluster" in texts(cluster_spectra.medians(none, 40, "kmeans", "image"))
+
+
+def annotated(run, wanted=None, method="kmeans"):
+    chosen = roles(run, "members").sample(frac=1, random_state=4)
+    return umap_annotated.around(
+        io.read_table(run / "projections/umap_image.parquet"),
+        io.read_table(run / f"clusters/{method}_image.parquet"),
+        chosen,
+        gallery(run, chosen["targetid"]),
+        median_spectra(run, method),
+        wanted=wanted,
+        method=method,
+        space="image",
+    )
+
+
+@pytest.mark.parametrize("method", tables.CLUSTER_METHODS)
+@pytest.mark.parametrize(("wanted", "n"), [(None, 4), ([2], 1), ([0, 3, 7], 2), ([3, 1, 0], 3)])
+def test_annotated_map_has_a_block_of_tiles_and_spectrum_per_cluster(run, method, wanted, n):
+    figure = annotated(run, wanted, method)
+    check_page(figure)
+    assert len(figure.axes) == 1 + n * (umap_annotated.TILES + 1)
+    assert len(figure.artists) == n
+
+
+def test_annotated_map_shows_galaxies_of_the_cluster_that_it_names(run, monkeypatch):
+    drawn = []
+
+    def block(figure, cluster, **parts):
+        drawn.append((cluster, parts["images"]))
+        return figure.add_axes((0, 0, 1, 1))
+
+    monkeypatch.setattr(umap_annotated, "_draw_block", block)
+    annotated(run)
+    label = io.read_table(run / "clusters/kmeans_image.parquet").set_index("targetid")["cluster"]
+    everything = gallery(run, label.index.to_numpy())["image"]
+    assert sorted(cluster for cluster, _ in drawn) == [0, 1, 2, 3]
+    for cluster, images in drawn:
+        for image in images:
+            (row,) = np.flatnonzero((everything == image).all(axis=(1, 2, 3)))
+            assert label.iloc[row] == cluster
+
+
+def test_annotated_map_without_its_clusters_says_so(run):
+    assert "None of the clusters wanted is there" in texts(annotated(run, [8])).replace("\n", " ")
 
 
 def test_mosaic_puts_each_tile_in_its_cell(run):
@@ -139,7 +230,7 @@ def test_mosaic_puts_each_tile_in_its_cell(run):
 
 
 def test_mosaic_without_images_says_so(run):
-    chosen = roles(run, "mosaic_image").head(2)
+    chosen = roles(run, "mosaic").head(2)
     shown = gallery(run, chosen["targetid"])
     shown["image"][:] = np.nan
     assert "No galaxy with an image" in texts(mosaic.mosaic(chosen, shown, 4, "image"))

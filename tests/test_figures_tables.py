@@ -4,10 +4,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from factories_results import make_results
+from matplotlib.colors import LogNorm
+from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 
 from galaxypair import io, tables
-from galaxypair.figures import clusters, ledger, predictions, projection, style, training, zeroshot
+from galaxypair.figures import (
+    cluster_information,
+    cluster_properties,
+    clusters,
+    ledger,
+    predictions,
+    projection,
+    style,
+    training,
+    zeroshot,
+)
 
 
 @pytest.fixture(scope="module")
@@ -160,16 +172,93 @@ def test_projection_of_nothing_says_so(run):
     assert "No galaxy was projected" in texts(figure)
 
 
+def test_projection_of_categories_has_a_list_of_them(run):
+    places = spaces(run, "projections/umap_{}.parquet")
+    ids = places["image"]["targetid"]
+    for values, names in (
+        (ids % 2 == 0, ["False", "True"]),
+        (ids % 3, ["0", "1", "2"]),
+        (ids.map(lambda i: None if i == 1 else "ABCDEFGHIJKL"[i % 12]), [*"ABCDEFGHIJKL"]),
+    ):
+        figure = projection.coloured(places, pd.DataFrame({"targetid": ids, "kind": values}), "kind")
+        check_sizes(figure)
+        (legend,) = [axes.get_legend() for axes in figure.axes if axes.get_legend()]
+        listed = [t.get_text() for t in legend.get_texts()]
+        many = len(names) > projection.MOST_CATEGORIES
+        assert set(listed) - {projection.OTHER} <= set(names)
+        assert len(listed) == (projection.MOST_CATEGORIES + 1 if many else len(names))
+    assert "39 of them" in texts(figure)
+
+
+def test_projection_is_logarithmic_over_many_decades_alone():
+    wide = pd.Series(np.logspace(-3, 2, 50))
+    assert isinstance(projection.colouring(wide, "avg_sfr").norm, LogNorm)
+    for values in (wide - 1, pd.Series(np.linspace(0.01, 0.9, 50)), pd.Series(dtype=float)):
+        assert not isinstance(projection.colouring(values, "x").norm, LogNorm)
+
+
+def test_derived_properties_are_added_to_the_catalogue_for_the_galaxies_that_have_them(run):
+    catalogue = io.read_table(run / "crossmatch/properties.parquet")
+    values = io.read_table(run / "clusters/properties.parquet").iloc[::-2]
+    joined = projection.with_derived(catalogue, values)
+    assert list(joined.columns) == [*catalogue.columns, "g_r"]
+    assert joined["targetid"].equals(catalogue["targetid"])
+    assert joined["g_r"].notna().sum() == len(values)
+
+
+def test_components_name_the_variance_that_they_explain(run):
+    catalogue = io.read_table(run / "crossmatch/properties.parquet")
+    planes, shares = spaces(run, "projections/pca_{}.parquet"), spaces(run, "metrics/pca_{}.csv")
+    figure = projection.components(planes, shares, catalogue, "log_mstar")
+    check_sizes(figure)
+    assert "PC 1 (40 %)" in texts(figure)
+    assert "PC 4 (5 %)" in texts(figure)
+    figure = projection.components({"image": planes["image"]}, {"image": shares["image"]}, catalogue, "z")
+    check_sizes(figure)
+    none = {s: p.iloc[:0] for s, p in planes.items()}
+    assert "No galaxy was projected" in texts(projection.components(none, shares, catalogue, "z"))
+
+
 # --- clusters ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["kmeans", "dbscan"])
-def test_clusters_are_numbered_and_noise_is_told(run, method):
+@pytest.mark.parametrize("method", tables.CLUSTER_METHODS)
+def test_clusters_are_numbered_and_noise_and_radius_are_told(run, method):
     labels = spaces(run, f"clusters/{method}_{{}}.parquet")
-    figure = clusters.panels(spaces(run, "projections/umap_{}.parquet"), labels, method)
+    told = spaces(run, "metrics/clusterings_{}.csv")
+    figure = clusters.panels(spaces(run, "projections/umap_{}.parquet"), labels, told, method)
     check_sizes(figure)
     assert "4 clusters" in texts(figure)
-    assert ("noise" in texts(figure)) is (method == "dbscan")
+    assert ("noise" in texts(figure)) is (method != "kmeans")
+    assert ("\N{GREEK SMALL LETTER EPSILON} = 0.31" in texts(figure)) is (method == "dbscan")
+
+
+def alone(run, labels, method):
+    plane = io.read_table(run / "projections/umap_both.parquet")
+    return clusters.alone(plane, labels, io.read_table(run / "metrics/clusterings_both.csv"), method, "both")
+
+
+@pytest.mark.parametrize("method", tables.CLUSTER_METHODS)
+def test_clusters_alone_are_listed_with_their_sizes(run, method):
+    labels = io.read_table(run / f"clusters/{method}_both.parquet")
+    figure = alone(run, labels, method)
+    check_sizes(figure)
+    for size in labels["cluster"].value_counts():
+        assert f"{size} ({size / 40:.1%})" in texts(figure)
+    assert ("| noise |" in texts(figure)) is (method != "kmeans")
+
+
+def test_clusters_alone_list_the_largest_of_many(run):
+    labels = pd.DataFrame({"targetid": np.arange(1, 41), "cluster": np.arange(40) // 2})
+    figure = alone(run, labels, "kmeans")
+    check_sizes(figure)
+    assert f"and {20 - clusters.LISTED} more" in texts(figure)
+
+
+def test_number_of_a_curved_cluster_stands_within_it():
+    angle = np.linspace(0, 2 * np.pi, 50)
+    ring = pd.DataFrame({"x": np.cos(angle), "y": np.sin(angle), "cluster": 0})
+    assert np.hypot(*clusters.anchors(ring).loc[0]) == pytest.approx(1)
 
 
 def test_scan_rings_the_best_silhouette(run):
@@ -186,24 +275,63 @@ def test_scan_without_silhouette_says_so(run):
     assert "Too few galaxies" in texts(clusters.scan(scans))
 
 
-def test_cluster_properties_survive_a_missing_mass(run):
-    labels = io.read_table(run / "clusters/kmeans_image.parquet")
-    catalogue = io.read_table(run / "crossmatch/properties.parquet")
-    figure = clusters.properties(labels, catalogue, "image")
+@pytest.mark.parametrize("method", tables.CLUSTER_METHODS)
+def test_cluster_properties_have_a_histogram_and_a_box_per_cluster(run, method):
+    labels = io.read_table(run / f"clusters/{method}_image.parquet")
+    values = io.read_table(run / "clusters/properties.parquet")
+    figure = cluster_properties.distributions(labels, values, method, "image")
     check_sizes(figure)
-    without = clusters.properties(labels, catalogue[["targetid", "z"]], "image")
-    assert len(without.axes) == len(figure.axes) / 2
-    assert "n = 0" not in texts(without)
+    assert len(figure.axes) == 3
+    for axes in figure.axes:
+        assert len([p for p in axes.patches if isinstance(p, StepPatch)]) == 4
+        assert len([line for line in axes.lines if line.get_color() == style.INK]) == 4
+    mass = values[labels["cluster"].to_numpy() >= 0]["log_mstar"].notna().sum()
+    assert f"n = {mass}" in texts(figure)
+
+
+def test_cluster_properties_leave_out_what_nobody_has(run):
+    labels = io.read_table(run / "clusters/kmeans_image.parquet")
+    values = io.read_table(run / "clusters/properties.parquet").assign(log_mstar=np.nan)
+    figure = cluster_properties.distributions(labels, values, "kmeans", "image")
+    assert len([axes for axes in figure.axes if axes.get_visible()]) == 2
+    none = cluster_properties.distributions(labels, values[["targetid"]], "kmeans", "image")
+    assert "known property" in texts(none).replace("\n", " ")
+    noise = cluster_properties.distributions(labels.assign(cluster=-1), values, "dbscan", "image")
+    assert "No galaxy is in" in texts(noise)
+
+
+@pytest.mark.parametrize("names", [["z"], [f"p{i}" for i in range(7)]])
+def test_cluster_properties_fit_for_one_property_or_many(names):
+    rng = np.random.default_rng(0)
+    values = pd.DataFrame({"targetid": np.arange(1, 41)} | {n: rng.lognormal(size=40) for n in names})
+    labels = pd.DataFrame({"targetid": np.arange(1, 41), "cluster": np.arange(40) // 4})
+    check_sizes(cluster_properties.distributions(labels, values, "kmeans", "both"))
+
+
+def test_cluster_information_has_a_panel_per_method_and_a_mark_per_space(run):
+    scores = io.read_table(run / "metrics/ami.csv")
+    figure = cluster_information.panels(scores)
+    check_sizes(figure)
+    assert [axes.get_title() for axes in figure.axes] == ["k-means", "DBSCAN", "HDBSCAN"]
+    for axes in figure.axes:
+        assert sum(line.get_label() in projection.TITLES.values() for line in axes.lines) == 3
+    own = scores[
+        (scores["protocol"] == "dbscan") & (scores["query"] == "image") & (scores["metric"] == "ami")
+    ]
+    (points,) = [line for line in figure.axes[1].lines if line.get_label() == "image"]
+    np.testing.assert_allclose(points.get_xdata(), own["value"])
+    assert "No property" in texts(cluster_information.panels(scores.iloc[:0]))
 
 
 @pytest.mark.parametrize("spaces", [["image"], ["spectrum"], list(tables.SPACES)])
 def test_projections_and_clusters_have_a_panel_for_each_space_that_there_is(run, spaces):
     projections = {s: io.read_table(run / f"projections/umap_{s}.parquet") for s in spaces}
     labels = {s: io.read_table(run / f"clusters/kmeans_{s}.parquet") for s in spaces}
+    told = {s: io.read_table(run / f"metrics/clusterings_{s}.csv") for s in spaces}
     catalogue = io.read_table(run / "crossmatch/properties.parquet")
     for figure in (
         projection.coloured(projections, catalogue, "z"),
-        clusters.panels(projections, labels, "kmeans"),
+        clusters.panels(projections, labels, told, "kmeans"),
     ):
         titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
         assert [title.partition(" (n")[0] for title in titles] == [projection.TITLES[s] for s in spaces]

@@ -8,7 +8,7 @@ import pytest
 
 from galaxypair import io
 from galaxypair.errors import DataError
-from galaxypair.projection import UmapSettings, project, space_vectors
+from galaxypair.projection import UmapSettings, principal_components, project, space_vectors
 
 SETTINGS = UmapSettings(n_neighbors=8, min_dist=0.1, metric="cosine", seed=1)
 
@@ -62,3 +62,23 @@ def test_too_few_galaxies_are_refused(embeddings):
     embeddings.unit["image"][4:] = np.nan
     with pytest.raises(DataError, match="UMAP of 4 galaxies"):
         project(embeddings, "image", max_galaxies=100, settings=SETTINGS)
+
+
+@pytest.mark.parametrize("space", ["image", "both"])
+def test_principal_components_are_those_of_the_covariance(embeddings, space):
+    plane, explained = principal_components(embeddings, space)
+    vectors = space_vectors(embeddings, space)[1].astype(float)
+    variance = np.linalg.eigvalsh(np.cov(vectors.T))[::-1]
+    np.testing.assert_allclose(
+        explained["explained_variance_ratio"], variance[:4] / variance.sum(), rtol=1e-6
+    )
+    np.testing.assert_allclose(plane[["x", "y", "pc3", "pc4"]].var(), variance[:4], rtol=1e-4)
+    assert explained["component"].tolist() == [1, 2, 3, 4]
+    assert plane["targetid"].tolist() == list(range(80))
+    assert plane.equals(principal_components(embeddings, space)[0])
+
+
+def test_principal_components_of_too_few_galaxies_are_refused(embeddings):
+    embeddings.unit["image"][3:] = np.nan
+    with pytest.raises(DataError, match="PCA of 3 galaxies"):
+        principal_components(embeddings, "image")
