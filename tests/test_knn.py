@@ -77,9 +77,9 @@ def test_a_gpu_is_used_if_torch_is_there(monkeypatch, tmp_path):
 
     monkeypatch.setattr(knn, "GPU_DRIVER", tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert knn._gpu() == "cuda"
+    assert knn.backend() == "cuda"
     monkeypatch.setattr(knn, "find_spec", lambda _: None)
-    assert knn._gpu() is None
+    assert knn.backend() == "scikit-learn"
 
 
 def test_average_by_hand():

@@ -17,5 +17,9 @@ class DataError(GalaxypairError):
     """A file as a whole cannot be used (single bad galaxies go to the ledger instead)."""
 
 
+class TooFewError(DataError):
+    """There are not enough galaxies for one of several things that are measured."""
+
+
 class WeightsError(GalaxypairError):
     """A model file does not hold what its configuration promises."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+SCIKIT_LEARN = "scikit-learn"
 GPU_DRIVER = Path("/proc/driver/nvidia")  # without it PyTorch, which takes seconds to import, is left alone
 SPARE = 16  # candidates beyond k: what rounding may confuse
 SIMILARITIES = 64_000_000  # in memory at a time on the GPU (256 MB)
@@ -25,7 +26,8 @@ def nearest(
     k : int
         At most n.
     device : str, optional
-        Of PyTorch. None: the GPU if there is one and PyTorch is installed, else scikit-learn.
+        Of PyTorch, or "scikit-learn". None: the GPU if there is one and PyTorch is installed, else
+        scikit-learn.
 
     Returns
     -------
@@ -40,9 +42,9 @@ def nearest(
     the result does not depend on the machine. The GPU searches in float32; where the rounding of that
     could have hidden a neighbour, scikit-learn searches again.
     """
-    device = device or _gpu()
+    device = device or backend()
     wanted = min(k + SPARE, len(references))
-    if device is None:
+    if device == SCIKIT_LEARN:
         return _ranked(references, queries, _search(references, queries, wanted), k)
     candidates, beyond = _search_in_float32(references, queries, wanted, device)
     distance, row = _ranked(references, queries, candidates, k)
@@ -53,11 +55,17 @@ def nearest(
     return distance, row
 
 
-def _gpu() -> str | None:
+def backend() -> str:
+    """Name what `nearest` searches with on this machine.
+
+    Returns
+    -------
+    {"cuda", "scikit-learn"}
+    """
     # by name: the environment of these rules need not have PyTorch
-    if not GPU_DRIVER.exists() or find_spec("torch") is None:
-        return None
-    return "cuda" if import_module("torch").cuda.is_available() else None
+    if GPU_DRIVER.exists() and find_spec("torch") and import_module("torch").cuda.is_available():
+        return "cuda"
+    return SCIKIT_LEARN
 
 
 def _search(references: np.ndarray, queries: np.ndarray, wanted: int) -> np.ndarray:

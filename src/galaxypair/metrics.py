@@ -9,9 +9,11 @@ INTERVAL = (16.0, 84.0)  # percentiles: the central 68 %
 REDSHIFT_OUTLIER = 0.05  # |z_pred - z| / (1 + z) above this is an outlier
 OUTLIER_NMADS = 5.0  # the same for all other targets, in units of their own scatter
 NMAD_PER_MAD = 1.4826  # makes the NMAD of normal errors their standard deviation
+LEAST_RESIDUAL = 1e-30  # of 1 - R2 of perfect predictions, which has no logarithm
 BLOCK_VALUES = 4_000_000  # resampled values in memory at a time (32 MB per array)
 
-Measure = Callable[..., dict[str, np.ndarray]]
+# of a resampling: a statistic, or a statistic and its standard error, estimated from the same galaxies
+Measure = Callable[..., dict[str, np.ndarray | tuple[np.ndarray, np.ndarray]]]
 Summary = dict[str, tuple[float, float, float]]
 
 
@@ -35,8 +37,8 @@ def summarise(
     Returns
     -------
     dict of str to tuple of float
-        `r2`, `nmad`, `bias`, `outlier_fraction`: (value, low, high) with the 16th and 84th
-        percentile of the resamplings. NaN where undefined: no galaxies, or R² of a constant truth.
+        `r2`, `nmad`, `bias`, `outlier_fraction`: (value, low, high), the central 68 % interval.
+        NaN where undefined: no galaxies, or R² of a constant truth.
 
     Raises
     ------
@@ -49,15 +51,22 @@ def summarise(
     NMAD = 1.4826 median(|d - median(d)|) and bias = median(d): one catastrophic error moves
     neither. An outlier has |d| > 0.05 if relative, otherwise |d| > 5 NMAD, which measures the
     tail of the errors against their own core and so does not compare between models.
+
+    The interval of R² is studentised, by the standard error of ln(1 - R²) from its influence function
+    (Efron & Tibshirani 1993, An Introduction to the Bootstrap, section 12.5): a few catastrophic errors
+    carry most of 1 - R², so that samples without them look both too good and too certain, which
+    percentiles of resamplings, also those corrected for bias and skewness, do not make up for. The
+    others are percentiles. Those of the NMAD are somewhat wide in small samples.
     """
     y_true, y_pred = np.asarray(y_true, float), np.asarray(y_pred, float)
     if y_true.shape != y_pred.shape or y_true.ndim != 1:
         raise ValueError(f"truth {y_true.shape} and prediction {y_pred.shape} must be equally long vectors")
     if not (np.isfinite(y_true).all() and np.isfinite(y_pred).all()):
         raise ValueError("truth and prediction must be finite: leave out the others beforehand")
-    return with_interval(
-        partial(_regression, relative=relative), y_true, y_pred, bootstrap=bootstrap, rng=rng
-    )
+    measure = partial(_regression, relative=relative)
+    summary = with_interval(measure, y_true, y_pred, bootstrap=bootstrap, rng=rng)
+    value, low, high = summary.pop("log_residual")
+    return {"r2": tuple(1 - np.exp(v) for v in (value, high, low)), **summary}
 
 
 def with_interval(
@@ -68,7 +77,8 @@ def with_interval(
     Parameters
     ----------
     measure : callable
-        Gets each column with shape (b, n), a row per resampling; gives arrays of shape (b,).
+        Gets each column with shape (b, n), a row per resampling; gives arrays of shape (b,), or two:
+        the statistic and its standard error.
     *columns : ndarray of shape (n,)
         Rows are galaxies and stay together when resampled.
     bootstrap : int
@@ -78,21 +88,35 @@ def with_interval(
     Returns
     -------
     dict of str to tuple of float
-        (value, low, high) per statistic: the sample's own, and the central 68 % interval.
+        (value, low, high) per statistic: the sample's own, and the central 68 % interval, from the
+        percentiles of the resamplings or, with a standard error, of their distances from the
+        value in units of their own.
     """
     n = len(columns[0])
     if n == 0:
         one = [np.zeros((1, 1)) for _ in columns]
         return {name: (np.nan, np.nan, np.nan) for name in measure(*one)}
-    value = measure(*(column[None] for column in columns))
+    own = measure(*(column[None] for column in columns))
     blocks = [measure(*(column[rows] for column in columns)) for rows in _resamplings(n, bootstrap, rng)]
     summary = {}
-    for name in value:
-        values = np.concatenate([block[name] for block in blocks])
-        values = values[np.isfinite(values)]  # R² of a resampling that drew one galaxy n times
-        low, high = np.percentile(values, INTERVAL) if len(values) else (np.nan, np.nan)
-        summary[name] = (float(value[name][0]), float(low), float(high))
+    for name, found in own.items():
+        if isinstance(found, tuple):
+            value, error = (float(part[0]) for part in found)
+            draws, errors = (np.concatenate(parts) for parts in zip(*(b[name] for b in blocks), strict=True))
+            apart = draws - value
+            away = np.divide(apart, errors, out=np.where(apart == 0, 0.0, np.nan), where=errors > 0)
+            high, low = (value - error * limit for limit in _limits(away))
+        else:
+            value = float(found[0])
+            low, high = _limits(np.concatenate([block[name] for block in blocks]))
+        summary[name] = (value, low, high)
     return summary
+
+
+def _limits(values: np.ndarray) -> tuple[float, float]:
+    values = values[np.isfinite(values)]  # R² of a resampling that drew one galaxy n times
+    low, high = np.percentile(values, INTERVAL) if len(values) else (np.nan, np.nan)
+    return float(low), float(high)
 
 
 def _resamplings(n: int, bootstrap: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -103,13 +127,27 @@ def _resamplings(n: int, bootstrap: int, rng: np.random.Generator) -> Iterator[n
 
 def _regression(y_true: np.ndarray, y_pred: np.ndarray, *, relative: bool) -> dict[str, np.ndarray]:
     difference = y_pred - y_true  # (b, n)
-    variance = np.var(y_true, axis=1)
-    variance[variance < (1e-12 * np.abs(y_true).max(axis=1)) ** 2] = 0  # constant but for rounding
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r2 = np.where(variance > 0, 1 - np.mean(difference**2, axis=1) / variance, np.nan)
     error = difference / (1 + y_true) if relative else difference
     bias = np.median(error, axis=1)
     nmad = NMAD_PER_MAD * np.median(np.abs(error - bias[:, None]), axis=1)
     limit = REDSHIFT_OUTLIER if relative else OUTLIER_NMADS * nmad[:, None]
     outliers = np.mean(np.abs(error) > limit, axis=1)
-    return {"r2": r2, "nmad": nmad, "bias": bias, "outlier_fraction": outliers}
+    return {
+        "log_residual": _log_residual(y_true, difference),
+        "nmad": nmad,
+        "bias": bias,
+        "outlier_fraction": outliers,
+    }
+
+
+def _log_residual(y_true: np.ndarray, difference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give ln(1 - R²) of each row and its standard error; NaN where the truth is constant."""
+    n = y_true.shape[1]
+    squared = difference**2  # (b, n)
+    spread = (y_true - y_true.mean(axis=1, keepdims=True)) ** 2
+    residual, variance = squared.mean(axis=1), spread.mean(axis=1)
+    variance[variance <= (1e-12 * np.abs(y_true).max(axis=1)) ** 2] = np.nan  # constant but for rounding
+    value = np.log(np.maximum(residual / variance, LEAST_RESIDUAL))
+    squared /= np.where(residual > 0, residual, 1)[:, None]
+    spread /= variance[:, None]
+    return value, np.std(squared - spread, axis=1) / np.sqrt(n)

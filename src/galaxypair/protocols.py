@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from galaxypair import tables
-from galaxypair.errors import ConfigError, DataError
+from galaxypair.errors import ConfigError, DataError, TooFewError
 from galaxypair.io import Embeddings
 from galaxypair.projection import space_vectors
 
@@ -126,6 +126,8 @@ def pools(
     ------
     DataError
         If a galaxy is on both sides and the protocol does not say so.
+    TooFewError
+        If the protocol wants galaxies of the catalogue and none is.
 
     Notes
     -----
@@ -136,6 +138,11 @@ def pools(
     n_test = len(test.targetid)
     if protocol.sample == "catalogue":
         matched = properties.loc[properties["matched"], "targetid"]
+        if matched.empty:
+            raise TooFewError(
+                f"Protocol `{protocol.name}` measures galaxies of the property catalogue alone, and none is "
+                "in it. Give the run a catalogue, or set the protocol's `sample` to all."
+            )
         train, test = (_rows(part, np.isin(part.targetid, matched)) for part in (train, test))
     if protocol.pool == "train_to_test":
         references, queries = train, test

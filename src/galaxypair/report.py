@@ -24,7 +24,7 @@ SECTIONS = {
     "Training": ("training_curves",),
     "Retrieval": ("retrieval_recall", "retrieval_{query}_{reference}"),
     "Zero-shot regression": ("zeroshot_summary", "zeroshot_{property}"),
-    "Protocols": (),
+    "Protocols": ("protocols",),
     "Zero-shot in detail": (
         "bins_{property}",
         "intervals",

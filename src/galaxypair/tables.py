@@ -215,6 +215,8 @@ METRIC_COLUMNS = (
 # metrics/zeroshot.csv: METRIC_COLUMNS, metrics r2, nmad, bias, outlier_fraction; protocol train_to_test. For
 # each reference with each query of MODALITIES, and of "both" with "both": the two side by side.
 # metrics/zeroshot.json: {protocol: {"k", "validation": {k: 1 - R2}, "references", "queries", "settings"}}.
+# metrics/protocols.csv: zeroshot.csv and the like of each protocol of the section `protocols`;
+# metrics/protocols.json: likewise of zeroshot.json, with {"left_out": why} for one that had too few galaxies.
 # metrics/retrieval.csv: METRIC_COLUMNS, protocol test_split, target pair, metrics recall@{k},
 # median_rank, and what chance gives: chance_recall@{k}, chance_median_rank.
 # metrics/zeroshot_predictions.parquet: targetid, reference, query, target, y_true, y_pred.

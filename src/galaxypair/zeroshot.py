@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from galaxypair import knn, metrics, tables
-from galaxypair.errors import ConfigError, DataError
+from galaxypair.errors import ConfigError, TooFewError
 from galaxypair.io import Embeddings
 from galaxypair.projection import space_vectors
 from galaxypair.protocols import PAIRS, Protocol, check_apart, comparable, pools
@@ -176,7 +176,9 @@ def evaluate(
     ConfigError
         If a target cannot be had.
     DataError
-        If no target has k labelled references and one labelled query, or a galaxy is on both sides.
+        If a galaxy is on both sides, see `protocols.pools`.
+    TooFewError
+        If no target has k labelled references and one labelled query.
     """
     names = choose_targets(properties, targets)
     references, queries = pools(protocol, splits["train"], splits["test"], properties)
@@ -191,7 +193,7 @@ def evaluate(
     ]
     parts = [part for part in parts if len(part)]
     if not parts:
-        raise DataError(
+        raise TooFewError(
             f"Protocol `{protocol.name}`: no property ({', '.join(names) or 'none has values'}) is known for "
             f"{k} references and one query. Use a larger survey or a smaller k."
         )

@@ -55,7 +55,8 @@ def dots(values: pd.DataFrame, variants: list[str]) -> Figure:
         row[0].set_yticks(range(len(variants)), [name.replace("_", " ") for name in variants])
         row[0].set_ylim(len(variants) - 0.5, -0.5)
     figure.legend(
-        handles=[_handle(*pair) for pair in itertools.product(tables.MODALITIES, repeat=2)], loc="outside lower center", ncols=4,
+        handles=[_handle(*pair) for pair in itertools.product(tables.MODALITIES, repeat=2)],
+        loc="outside lower center", ncols=4,
         title="query \N{RIGHTWARDS ARROW} reference",
     ).get_title().set_fontsize(7)  # fmt: skip
     return figure
