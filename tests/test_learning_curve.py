@@ -46,8 +46,8 @@ def test_all_references_give_the_score_of_the_protocol(survey):
     joined = table[table["references"] == 300].merge(scores.query("metric == 'r2'"), on=key)
     assert len(joined) == 5 * 2
     np.testing.assert_allclose(joined["value_x"], joined["value_y"], atol=1e-9)
-    np.testing.assert_allclose(joined["low_x"], joined["low_y"], atol=0.02)
-    np.testing.assert_allclose(joined["high_x"], joined["high_y"], atol=0.02)
+    np.testing.assert_allclose(joined["low_x"], joined["low_y"], atol=0.01)
+    np.testing.assert_allclose(joined["high_x"], joined["high_y"], atol=0.01)
 
 
 def test_more_references_score_better_and_scatter_less(survey):

@@ -121,6 +121,7 @@ def evaluate(
 
     Notes
     -----
+    The mean over the draws is that of ln(1 - R2), of which `metrics.summarise` takes the interval too.
     A target or modality that only some galaxies have has fewer labelled references than are drawn: the
     table tells both. The draws of the largest parts share most galaxies, so that their scatter is too
     small; of the whole split there is one.
@@ -163,33 +164,56 @@ def _rows_of(
 ) -> Iterator[tuple]:
     """Rows of the table, of one pair and target: all draws predict the same galaxies."""
     truth = draws[0].truth - draws[0].truth.mean()
-    squared = np.stack([(draw.predicted - draw.truth) ** 2 for draw in draws], axis=1)
-    drawn = np.array([draw.references for draw in draws])
-    sizes = np.unique(drawn)
+    by_size: dict[int, list[Draw]] = {}
+    for draw in draws:
+        by_size.setdefault(draw.references, []).append(draw)
+    squared = {
+        size: np.stack([(draw.predicted - draw.truth) ** 2 for draw in own], axis=1)
+        for size, own in by_size.items()
+    }
 
-    def measure(rows: np.ndarray) -> dict[int, np.ndarray]:
-        r2 = _resampled_r2(rows, truth, squared)
-        return {size: r2[:, drawn == size].mean(axis=1) for size in sizes}
+    def measure(rows: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        n = len(truth)  # resamplings as how often each galaxy was drawn: sums are then matrix products
+        places = rows + n * np.arange(len(rows))[:, None]
+        times = np.bincount(places.ravel(), minlength=rows.size).reshape(rows.shape).astype(np.float64)
+        return {size: _log_residual(times, truth, own) for size, own in squared.items()}
 
+    # the same resamplings for all sizes
     summary = metrics.with_interval(measure, np.arange(len(truth)), bootstrap=bootstrap, rng=rng)
-    of_all = _resampled_r2(np.arange(len(truth))[None], truth, squared)[0]
-    for size in sizes:
-        own = drawn == size
-        labelled = np.mean([draw.labelled for draw in draws if draw.references == size])
-        spread = of_all[own].std(ddof=1) if own.sum() > 1 else np.nan
-        k = next(draw.k for draw in draws if draw.references == size)
-        head = (size, labelled, k, own.sum(), spread)
-        yield (*head, OWN, *key, "r2", *summary[size], len(truth))
+    for size, own in by_size.items():
+        each = 1 - squared[size].mean(axis=0) / np.mean(truth**2)
+        spread = each.std(ddof=1) if len(own) > 1 else np.nan
+        labelled = np.mean([draw.labelled for draw in own])
+        value, low, high = summary[size]
+        head = (size, labelled, own[0].k, len(own), spread, OWN, *key, "r2")
+        yield (*head, *(1 - np.exp(v) for v in (value, high, low)), len(truth))
 
 
-def _resampled_r2(rows: np.ndarray, truth: np.ndarray, squared: np.ndarray) -> np.ndarray:
-    """R2 (b, c) of c predictions in b resamplings (b, n) at once, as a product of matrices."""
-    b, n = rows.shape
-    places = rows + n * np.arange(b)[:, None]
-    times = np.bincount(places.ravel(), minlength=b * n).reshape(b, n).astype(np.float64)
-    variance = times @ truth**2 / n - (times @ truth / n) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(variance[:, None] > 0, 1 - times @ squared / n / variance[:, None], np.nan)
+def _log_residual(times: np.ndarray, truth: np.ndarray, squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of ln(1 - R2) over d draws and its standard error, as `metrics.summarise` has it of one.
+
+    Parameters
+    ----------
+    times : ndarray of shape (b, n)
+        How often each resampling holds each galaxy.
+    truth : ndarray of shape (n,)
+        Of mean 0.
+    squared : ndarray of shape (n, d)
+        Squared errors.
+    """
+    n = len(truth)
+    terms = np.column_stack([squared, truth**2])  # (n, d + 1)
+    products = (terms[:, :, None] * terms[:, None, :]).reshape(n, -1)
+    mean, second = times @ terms / n, (times @ products / n).reshape(len(times), *2 * terms.shape[1:])
+    variance = mean[:, -1:] - (times @ truth / n)[:, None] ** 2
+    variance[variance <= 0] = np.nan
+    residual = np.maximum(mean[:, :-1], metrics.LEAST_RESIDUAL)
+    # influence of a galaxy: the mean over the draws of error² / residual, less deviation² / variance
+    weight = np.column_stack([1 / (residual * squared.shape[1]), -1 / variance])
+    first = np.einsum("bi,bi->b", weight, mean)
+    influence = np.einsum("bi,bij,bj->b", weight, second, weight) - first**2
+    value = np.log(residual / variance).mean(axis=1)
+    return value, np.sqrt(np.maximum(influence, 0) / n)
 
 
 def _rows(embeddings: Embeddings, rows: np.ndarray) -> Embeddings:
