@@ -6,10 +6,10 @@ import torch
 from factories_fewshot import FLOW, make_splits
 from scipy.stats import norm
 
-from galaxypair import posterior_flows, tables
+from galaxypair import posterior_flows, posterior_scores, tables
 from galaxypair.conditional_flow import Posterior, PosteriorFlow
 from galaxypair.errors import ConfigError
-from galaxypair.labelled import Labelled
+from galaxypair.labelled import Labelled, labelled_splits
 
 NOISE = 0.3
 
@@ -90,6 +90,21 @@ def test_an_untrained_flow_is_the_normal_distribution_far_outside():
         far = torch.tensor([8.0])
         assert float(flow.log_prob(x, far)) == pytest.approx(norm.logpdf(8.0), rel=1e-5)
         assert float(flow.share_below(x, -far)) == pytest.approx(norm.cdf(-8.0), rel=1e-3)
+
+
+def test_recalibration_mends_the_width_of_a_flow_that_was_trained_badly():
+    splits, properties = make_splits({"train": 300, "val": 2000, "test": 2000}, noise=NOISE, dim=20)
+    own = next(labelled_splits(splits, properties, ["z"]))[2]
+    settings = FLOW | {"learning_rate": 0.01, "epochs": 1, "batch_size": 20, "transforms": 1}
+    posterior = Posterior(own["train"], own["val"], settings, "test")
+    assert abs(float(posterior._flow.scale) - 1) > 0.1
+    test = own["test"]
+    calibrated = posterior.log_prob(test.x, test.y).mean()
+    covered = posterior_scores.covered(posterior.share_below(test.x, test.y), 0.68).mean()
+    posterior._flow.loc, posterior._flow.scale = torch.zeros(1), torch.ones(1)
+    before = posterior_scores.covered(posterior.share_below(test.x, test.y), 0.68).mean()
+    assert posterior.log_prob(test.x, test.y).mean() < calibrated
+    assert abs(covered - 0.68) < abs(before - 0.68)
 
 
 def test_properties_are_redshift_and_mass_unless_others_are_named():

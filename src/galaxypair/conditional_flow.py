@@ -34,6 +34,10 @@ class PosteriorFlow(nn.Module):
     have no other number to look at, which leaves a spline for each, the same for all values of y. The
     map to the normal distribution is monotonic, so quantiles and shares are exact and need no samples.
     Splines act within 5 standard deviations of the labels.
+
+    A flow knows the galaxies that it was fitted to better than others, and its posteriors of others are too
+    narrow. `recalibrate` mends that on average, by the two numbers of greatest likelihood; the published
+    AstroCLIP code has nothing like it.
     """
 
     def __init__(self, d: int, transforms: int, bins: int, hidden: Sequence[int]) -> None:
@@ -48,24 +52,37 @@ class PosteriorFlow(nn.Module):
             )
             for _ in range(transforms)
         ]
-        normal = zuko.lazy.UnconditionalDistribution(
-            zuko.distributions.DiagNormal, torch.zeros(1), torch.ones(1), buffer=True
-        )
-        self.flow = zuko.flows.Flow(splines, normal)
+        self.transform = zuko.lazy.LazyComposedTransform(*splines)
+        self.register_buffer("loc", torch.zeros(1))
+        self.register_buffer("scale", torch.ones(1))
 
     def log_prob(self, x: Tensor, y: Tensor) -> Tensor:
         """Give ln p(y | x): x of shape (..., d), y of shape (...)."""
-        return self.flow(x).log_prob(y[..., None])
+        normal = zuko.distributions.DiagNormal(self.loc, self.scale)
+        return zuko.distributions.NormalizingFlow(self.transform(x), normal).log_prob(y[..., None])
 
     def share_below(self, x: Tensor, y: Tensor) -> Tensor:
         """Give the probability of less than y: x of shape (n, d), y of shape (n,)."""
-        return torch.special.ndtr(self.flow(x).transform(y[..., None])[..., 0].double())
+        mapped = (self.transform(x)(y[..., None]) - self.loc) / self.scale
+        return torch.special.ndtr(mapped[..., 0].double())
 
     def quantiles(self, x: Tensor, levels: np.ndarray) -> Tensor:
         """Give the values below which these shares lie: x of shape (n, d); result of shape (m, n)."""
         normal = torch.special.ndtri(torch.from_numpy(levels)).float()
-        grid = normal[:, None, None].expand(-1, len(x), 1)
-        return self.flow(x).transform.inv(grid)[..., 0]
+        mapped = self.loc + self.scale * normal[:, None, None].expand(-1, len(x), 1)
+        return self.transform(x).inv(mapped)[..., 0]
+
+    @torch.no_grad()
+    def recalibrate(self, x: Tensor, y: Tensor) -> None:
+        """Take mean and width of the normal distribution from galaxies that nothing was fitted to.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, d)
+        y : Tensor of shape (n,)
+        """
+        mapped = self.transform(x)(y[..., None])
+        self.loc, self.scale = mapped.mean(dim=0), mapped.std(dim=0)
 
 
 class Posterior:
@@ -96,14 +113,16 @@ class Posterior:
                 learning_rate=settings["learning_rate"],
                 rng=rng,
             )[:, 0]
+        self._flow.recalibrate(self._x.apply(val.x), self._y.apply(val.y))
         best = int(np.nanargmin(losses))
         logger.info(
-            "%s: lowest validation loss %.3f in epoch %d of %d (last: %.3f)",
+            "%s: lowest validation loss %.3f in epoch %d of %d (last: %.3f); widened by %.2f",
             name,
             losses[best],
             best + 1,
             len(losses),
             losses[-1],
+            float(self._flow.scale),
         )
 
     @torch.no_grad()
