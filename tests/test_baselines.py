@@ -32,7 +32,7 @@ def make_zero_shot(ids, pairs=(("image", "image"),), target="z", noise=0.1):
 
 
 def compare(own, zero_shot, seed=1):
-    return baselines.compare(own, zero_shot, bootstrap=50, rng=np.random.default_rng(seed))
+    return baselines.compare([own], zero_shot, bootstrap=50, rng=np.random.default_rng(seed))
 
 
 def test_all_are_measured_on_their_common_galaxies_whatever_their_order(caplog):
@@ -96,7 +96,17 @@ def test_nothing_in_common_is_undefined():
 
 
 def test_without_baselines_the_table_is_empty_and_it_is_said(caplog):
-    found = compare(make_baselines([]).iloc[:0], make_zero_shot(np.arange(20)))
+    empty = make_baselines([])
+    found = compare(empty, make_zero_shot(np.arange(20)))
     assert len(found) == 0
     assert list(found.columns) == list(tables.METRIC_COLUMNS)
     assert "No baseline has predictions" in caplog.text
+
+
+def test_catalogue_without_magnitudes_leaves_the_networks():
+    empty = pd.DataFrame(columns=tables.BASELINE_COLUMNS)  # as photometry writes it
+    network = make_baselines(np.arange(20), names=["resnet18_supervised"])
+    arguments = {"bootstrap": 20, "rng": np.random.default_rng(1)}
+    found = baselines.compare([empty, network], make_zero_shot(np.arange(20)), **arguments)
+    assert list(found["protocol"].unique()) == ["resnet18_supervised", "train_to_test_common"]
+    assert set(found["n"]) == {20}

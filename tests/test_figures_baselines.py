@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,7 +51,7 @@ def test_labels_beside_each_other_do_not_overlap():
     for axes in panels(figure):
         boxes = [t.get_window_extent() for t in axes.get_yticklabels() if t.get_visible() and t.get_text()]
         boxes.sort(key=lambda box: box.y0)
-        assert all(low.y1 <= high.y0 + 1 for low, high in zip(boxes[:-1], boxes[1:], strict=True))
+        assert all(low.y1 <= high.y0 + 1 for low, high in itertools.pairwise(boxes))
     titles = [axes.title.get_window_extent() for axes in panels(figure) if axes.get_title()]
     assert not any(a.overlaps(b) for i, a in enumerate(titles) for b in titles[:i])
 

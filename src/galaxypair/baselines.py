@@ -1,6 +1,7 @@
 """Compare baselines with the zero-shot predictions, on the galaxies that all of them predict."""
 
 import logging
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -16,14 +17,18 @@ KEY = ["protocol", "reference", "query"]
 
 
 def compare(
-    baselines: pd.DataFrame, zero_shot: pd.DataFrame, *, bootstrap: int, rng: np.random.Generator
+    predictions: Sequence[pd.DataFrame],
+    zero_shot: pd.DataFrame,
+    *,
+    bootstrap: int,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Measure all predictions on their common galaxies.
 
     Parameters
     ----------
-    baselines : pandas.DataFrame
-        `tables.BASELINE_COLUMNS`, of one or more baselines.
+    predictions : sequence of pandas.DataFrame
+        `tables.BASELINE_COLUMNS`, each of one or more baselines; may be empty.
     zero_shot : pandas.DataFrame
         `metrics/zeroshot_predictions.parquet`.
     bootstrap : int
@@ -37,9 +42,11 @@ def compare(
         the same n galaxies, so that zero-shot scores may differ from those of metrics/zeroshot.csv: their
         protocol is `train_to_test_common`.
     """
-    if baselines.empty:
+    predictions = [table for table in predictions if len(table)]
+    if not predictions:
         logger.warning("No baseline has predictions: nothing is compared.")
         return pd.DataFrame(columns=tables.METRIC_COLUMNS)
+    baselines = pd.concat(predictions, ignore_index=True)
     reads = baselines["baseline"].map(lambda name: next(v for k, v in READS.items() if name.startswith(k)))
     own = baselines.assign(protocol=baselines["baseline"], reference=reads, query=reads)
     columns = [*KEY, "targetid", "target", "y_true", "y_pred"]

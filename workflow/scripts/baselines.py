@@ -5,16 +5,19 @@ from stage import stage
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from galaxypair import io
 from galaxypair.baselines import compare
 
 
 def baselines(*, predictions: list[Path], zeroshot: Path, metrics: Path, bootstrap: int, seed: int) -> None:
-    found = pd.concat([io.read_table(path) for path in predictions], ignore_index=True)
-    rng = np.random.default_rng(seed)
-    io.write_table(compare(found, io.read_table(zeroshot), bootstrap=bootstrap, rng=rng), metrics)
+    scores = compare(
+        [io.read_table(path) for path in predictions],
+        io.read_table(zeroshot),
+        bootstrap=bootstrap,
+        rng=np.random.default_rng(seed),
+    )
+    io.write_table(scores, metrics)
 
 
 if __name__ == "__main__":
