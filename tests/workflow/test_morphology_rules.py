@@ -4,8 +4,10 @@ import re
 
 import numpy as np
 import pandas as pd
+import yaml
 from factories import make_embeddings
-from test_votes import galaxy_zoo
+from http_server import FileServer
+from test_votes import galaxy10, galaxy_zoo
 
 from galaxypair import io, tables
 
@@ -59,13 +61,20 @@ def test_missing_votes_are_named(snakemake, project):
     assert "`nowhere.csv`: no such file." in done.stdout
 
 
-def test_published_votes_of_ones_own_are_put_in_place(snakemake, project):
+def test_published_votes_are_fetched_and_ones_own_put_in_place(snakemake, project):
     galaxy_zoo(project / "mine.csv")
-    goal = "results/demo/votes/galaxy_zoo.csv"
-    entry = f"download={{files: {{galaxy_zoo: {{path: {project / 'mine.csv'}}}}}}}"
-    done = snakemake("--cores", "1", goal, "--config", "morphology={votes: galaxy_zoo}", entry)
+    galaxy10(project / "Galaxy10.h5")
+    goals = [f"results/demo/votes/{name}" for name in ("galaxy_zoo.csv", "galaxy10.h5")]
+    with FileServer({"Galaxy10.h5": (project / "Galaxy10.h5").read_bytes()}) as server:
+        entries = {
+            "galaxy_zoo": {"path": str(project / "mine.csv")},
+            "galaxy10": {"url": server.url("Galaxy10.h5"), "sha256": None},
+        }
+        (project / "votes.yaml").write_text(yaml.safe_dump({"download": {"files": entries}}))
+        done = snakemake("--cores", "1", *goals, "--configfile", project / "votes.yaml")
     assert done.returncode == 0, done.stdout
-    assert (project / goal).samefile(project / "mine.csv")
+    assert (project / goals[0]).samefile(project / "mine.csv")
+    assert (project / goals[1]).samefile(project / "data" / "Galaxy10.h5")
 
 
 def test_everything_holds_morphology_where_there_are_votes(snakemake):

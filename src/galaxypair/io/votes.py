@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 
@@ -66,7 +67,7 @@ def read_votes(path: Path, *, kind: str, questions: Sequence[str] | None = None)
     Parameters
     ----------
     path : Path
-        `.h5` or `.hdf5` is Galaxy10; anything else a CSV table with columns `targetid`, or `ra` and
+        HDF5 is Galaxy10; anything else a CSV table with columns `targetid`, or `ra` and
         `dec` [deg], and `{question}_{answer}_fraction` (or `_debiased`) with `{question}_total-votes`,
         as Galaxy Zoo's, or a column with the name of the class.
     kind : {"debiased", "fraction"}
@@ -84,7 +85,7 @@ def read_votes(path: Path, *, kind: str, questions: Sequence[str] | None = None)
         If the file cannot be read, says neither who its galaxies are nor what they look like, or holds
         anything but numbers where numbers belong.
     """
-    if path.suffix in (".h5", ".hdf5"):
+    if h5py.is_hdf5(path):
         return _read_galaxy10(path, questions)
     with readable(path):
         header = list(pd.read_csv(path, nrows=0).columns)
@@ -111,7 +112,7 @@ def check_votes(path: Path) -> None:
     DataError
         If it does not.
     """
-    if path.suffix in (".h5", ".hdf5"):
+    if h5py.is_hdf5(path):
         _galaxy10_length(path)
         return
     with readable(path):
