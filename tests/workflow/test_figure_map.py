@@ -8,7 +8,9 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reproduction_figures.md"
 
 def named():
     """Files in the second column of the table."""
-    rows = [line.split("|") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    rows = [
+        line.split("|") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")
+    ]
     return [name for row in rows[1:] for name in re.findall(r"`(\w+\.pdf)`", row[2])]
 
 
