@@ -47,6 +47,7 @@ rule anomaly_gallery:
             "knn",
             "metrics",
             "mock/junk",
+            "projection",
             "published/layouts",
             "published/pixels",
             "rgb",

@@ -19,7 +19,7 @@ if _NETWORKS:
 rule photometry:
     input:
         properties="results/{run}/crossmatch/properties.parquet",
-        code=code("metrics", "photometry", "zeroshot"),
+        code=code("knn", "metrics", "photometry", "projection", "protocols", "zeroshot"),
     output:
         predictions="results/{run}/baselines/photometry/predictions.parquet",
         history="results/{run}/baselines/photometry/history.csv",
@@ -48,9 +48,12 @@ if _NETWORKS:
                 "callbacks",
                 "encoders/base",
                 "images",
+                "knn",
                 "loaders",
                 "losses",
                 "metrics",
+                "projection",
+                "protocols",
                 "saving",
                 "spectra",
                 "supervised",
@@ -100,7 +103,7 @@ rule baselines:
             for name in BASELINES[wildcards.which]
         ],
         zeroshot="results/{run}/metrics/zeroshot_predictions.parquet",
-        code=code("baselines", "metrics", "zeroshot"),
+        code=code("baselines", "knn", "metrics", "projection", "protocols", "zeroshot"),
     output:
         metrics="results/{run}/metrics/baselines_{which}.csv",
     log:

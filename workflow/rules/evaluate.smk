@@ -45,7 +45,15 @@ rule agreement:
     input:
         test="results/{run}/embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
-        code=code("agreement", "knn", "metrics", "retrieval", "zeroshot"),
+        code=code(
+            "agreement",
+            "knn",
+            "metrics",
+            "projection",
+            "protocols",
+            "retrieval",
+            "zeroshot",
+        ),
     output:
         metrics="results/{run}/metrics/agreement.csv",
     log:

@@ -94,9 +94,11 @@ rule morphology:
             "arithmetic",
             "class_scores",
             "classifier",
+            "knn",
             "metrics",
             "morphology_scores",
             "projection",
+            "protocols",
             "zeroshot",
         ),
     output:

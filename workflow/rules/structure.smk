@@ -80,7 +80,14 @@ rule cluster:
 rule structure_properties:
     input:
         properties="results/{run}/crossmatch/properties.parquet",
-        code=code("cluster_information", "metrics", "zeroshot"),
+        code=code(
+            "cluster_information",
+            "knn",
+            "metrics",
+            "projection",
+            "protocols",
+            "zeroshot",
+        ),
     output:
         values="results/{run}/clusters/properties.parquet",
     log:
@@ -103,7 +110,14 @@ rule cluster_information:
             space=spaces(),
         ),
         values="results/{run}/clusters/properties.parquet",
-        code=code("cluster_information", "metrics", "zeroshot"),
+        code=code(
+            "cluster_information",
+            "knn",
+            "metrics",
+            "projection",
+            "protocols",
+            "zeroshot",
+        ),
     output:
         metrics="results/{run}/metrics/ami.csv",
     log:

@@ -1,6 +1,5 @@
 """What is made: by plain `snakemake`, for the report, and by `snakemake everything`."""
 
-
 # Each rule file adds its own, without `results/{run}/`: figures that the report of an evaluated survey
 # shows (names, without suffix), and files that only `snakemake everything` makes.
 REPORTED = []
