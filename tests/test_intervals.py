@@ -4,7 +4,7 @@ import factories_detail
 import numpy as np
 import pandas as pd
 import pytest
-from test_figures_tables import check_sizes
+from test_figures_tables import check_sizes, texts
 
 from galaxypair import intervals, tables, zeroshot, zeroshot_bins
 from galaxypair.errors import DataError
@@ -138,15 +138,20 @@ def test_spread_of_neighbours_that_agree_by_chance_is_not_zero():
     assert constant.tolist() == [[1.0]]
 
 
-def test_properties_of_too_few_galaxies_are_left_out_and_nothing_at_all_is_refused(survey, caplog):
+def test_properties_of_too_few_galaxies_are_left_out_and_nothing_at_all_is_said(survey, caplog):
     properties = survey["properties"].copy()
     few = properties["targetid"].isin(np.concatenate([survey["train"].targetid, survey["val"].targetid[:3]]))
     properties["log_mstar"] = properties["log_mstar"].where(few)
     table, _ = evaluate({**survey, "properties": properties})
     assert set(table["target"]) == {"z"}
     properties["z"] = properties["z"].where(few)
-    with pytest.raises(DataError, match="No property is known for 8 galaxies of the train split and 11"):
-        evaluate({**survey, "properties": properties})
+    table, scores = evaluate({**survey, "properties": properties})
+    assert len(table) == len(scores) == 0
+    assert "no intervals" in caplog.text
+    bins = intervals.summarise_bins(
+        table, np.empty(0), bins=4, min_galaxies=10, bootstrap=20, rng=np.random.default_rng(0)
+    )
+    assert "No property is known for enough galaxies" in texts(figure.panels(scores, bins))
 
 
 def test_few_calibration_galaxies_are_said(survey, caplog):

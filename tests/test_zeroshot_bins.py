@@ -122,9 +122,15 @@ def test_figure_at_every_size(tmp_path, n, min_galaxies):
         for name in values:
             figure = bins.panels(binned(rows, values, 6, min_galaxies), name)
             check_sizes(figure)
-            assert ("left out" in str(texts(figure))) == (n == 64)
+            assert ("left out" in texts(figure)) == (n == 64)
     else:
-        assert "holds enough galaxies" in str(texts(bins.panels(binned(rows, values, 6, 30), "z")))
+        assert "holds enough test galaxies" in texts(bins.panels(binned(rows, values, 6, 30), "z"))
+
+
+def test_figure_of_a_property_that_no_galaxy_has_says_so(survey):
+    z = zeroshot_bins.property_values(survey["predictions"], "z", survey["properties"], [])
+    drawn = bins.panels(binned(survey["predictions"], {"z": z}), "mag_g")
+    assert "No test galaxy has the property" in texts(drawn)
 
 
 def test_scores_beyond_the_axis_are_arrows_at_its_edge():

@@ -14,7 +14,6 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from galaxypair import knn, metrics, tables
-from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
 from galaxypair.projection import space_vectors
 from galaxypair.protocols import PAIRS, check_apart
@@ -300,7 +299,8 @@ def summarise_bins(
         ):
             scoring = _scoring(CROSS, level, names, bootstrap, rng)
             parts.append(evaluate_bins(rows, value, scoring, bins=bins, min_galaxies=min_galaxies))
-    return pd.concat(parts, ignore_index=True)
+    empty = pd.DataFrame(columns=list(tables.BIN_COLUMNS))
+    return pd.concat(parts, ignore_index=True) if parts else empty
 
 
 def _scoring(
@@ -361,7 +361,7 @@ def evaluate(
     Returns
     -------
     intervals : pandas.DataFrame
-        `tables.INTERVAL_COLUMNS`, of the test galaxies.
+        `tables.INTERVAL_COLUMNS`, of the test galaxies; empty if there is nothing to calibrate on.
     scores : pandas.DataFrame
         See `summarise`; protocol `conformal_cross` of these intervals and, if the validation split is
         large enough, `conformal_val` of such as are calibrated on it alone.
@@ -369,7 +369,7 @@ def evaluate(
     Raises
     ------
     DataError
-        If a galaxy is in two splits, or there is nothing to calibrate on.
+        If a galaxy is in two splits.
 
     Notes
     -----
@@ -390,11 +390,7 @@ def evaluate(
     predicted = predict(splits["train"], (splits["val"], splits["test"]), properties, names, k)
     intervals = cross_fitted(predicted, levels, folds, rng)
     if intervals.empty:
-        raise DataError(
-            f"No property is known for {k} galaxies of the train split and {fewest(levels)} of the "
-            "validation and test splits together, which intervals are calibrated on. Use a larger survey, "
-            "or lower `zeroshot_detail.intervals.levels`."
-        )
+        logger.warning("No property is known for enough galaxies to calibrate on: no intervals.")
     scores = [summarise(intervals, CROSS, bootstrap, rng)]
     if (predicted["part"] == 0).any():
         scores.append(summarise(cross_fitted(predicted, levels, 1, rng), VAL, bootstrap, rng))

@@ -1,9 +1,11 @@
 # Where zero-shot predictions are good and where not, and their intervals for single galaxies.
 REPORTED += [
-    "bins_redshift",
-    *(["bins_mag_r"] if catalogue() else []),
-    *([] if imports_embeddings() else ["bins_spectrum_snr"]),
-    "bins_reference_distance",
+    *(
+        f"bins_{'redshift' if name == 'z' else name}"
+        for name in config["zeroshot_detail"]["bins"]["by"]
+        if name in ("z", "reference_distance")
+        or (not imports_embeddings() if name == "spectrum_snr" else catalogue())
+    ),
     "intervals",
     "learning_curve",
 ]
@@ -80,6 +82,7 @@ rule figure_bins:
         "../../envs/figures.yaml"
     params:
         property="{property}",
+        known=config["zeroshot_detail"]["bins"]["by"],
         dpi=config["figures"]["dpi"],
         mock=config["source"] == "simulate",
     script:

@@ -8,10 +8,11 @@ from galaxypair import io
 from galaxypair.figures import bins, style
 
 
-def figure_bins(*, table: Path, pdf: Path, png: Path, property: str, dpi: int, mock: bool) -> None:
-    scores = io.read_table(table)
-    name = style.column(property, list(scores["property"].unique()))
-    style.save(bins.panels(scores, name), pdf, png, dpi=dpi, mock=mock)
+def figure_bins(
+    *, table: Path, pdf: Path, png: Path, property: str, known: list[str], dpi: int, mock: bool
+) -> None:
+    drawn = bins.panels(io.read_table(table), style.column(property, known))
+    style.save(drawn, pdf, png, dpi=dpi, mock=mock)
 
 
 if __name__ == "__main__":

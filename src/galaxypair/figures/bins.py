@@ -32,9 +32,11 @@ def panels(table: pd.DataFrame, name: str) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    rows = _placed(table[table["property"] == name])
-    if rows["value"].notna().sum() == 0:
-        return style.empty(f"No bin of {style.label(name)} holds enough galaxies to be scored.")
+    rows = table[table["property"] == name]
+    if rows["value"].isna().all():
+        known = "No bin of it holds enough test galaxies" if len(rows) else "No test galaxy has the property"
+        return style.empty(f"{known}: {style.label(name)}.")
+    rows = _placed(rows)
     targets = list(rows.loc[rows["value"].notna(), "target"].drop_duplicates())
     counts = rows.loc[rows["value"].notna(), "n"].astype(int)
     small = int(rows["value"].isna().where(rows["metric"] == "nmad", False).sum())

@@ -32,6 +32,8 @@ def panels(scores: pd.DataFrame, binned: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
+    if scores.empty:
+        return style.empty("No property is known for enough galaxies to calibrate intervals on.")
     targets = list(scores["target"].drop_duplicates())
     target = "z" if "z" in targets else targets[0]
     levels = sorted(
