@@ -1,13 +1,16 @@
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from test_figures_tables import check_sizes, texts
 
-from galaxypair import tables
+from galaxypair import report, tables
 from galaxypair.figures import baselines
 
+REPO = Path(__file__).resolve().parents[1]
 PHOTOMETRY = [f"photometry_{m}_{b}" for b in ("grz", "grzw1") for m in ("knn", "mlp")]
 NETWORKS = [("resnet18_supervised", "image"), ("conv_attention_supervised", "spectrum")]
 
@@ -92,3 +95,15 @@ def test_undefined_scores_and_empty_tables_say_so():
     table = make_scores()
     assert "Nothing to compare" in texts(baselines.scores(table.iloc[:0]))
     assert "Nothing to compare" in texts(baselines.scores(table.assign(value=np.nan)))
+
+
+@pytest.mark.parametrize("which", ["photometry", "all"])
+def test_caption_tells_the_epochs_of_what_is_shown(which):
+    settings = yaml.safe_load((REPO / "config" / "config.yaml").read_text(encoding="utf-8"))
+    settings["baselines"]["epochs"] = {"photometry": 71, "resnet18": 72, "conv_attention": 73}
+    section, name, wildcards = report.recognise(f"baselines_{which}")
+    template = (REPO / "workflow" / "report" / f"{name}.rst").read_text(encoding="utf-8")
+    text = report.render_caption(template, settings, wildcards)
+    assert section == "Baselines"
+    assert "of 71 epochs" in text
+    assert ("of 72 epochs" in text) == ("of 73 epochs" in text) == (which == "all")

@@ -43,9 +43,9 @@ def evaluate(
     The second version of AstroCLIP (published code, `downstream_tasks`) trains the network, (64, 64) units on
     g, r and z; the neighbours are those of our zero-shot protocol, with magnitudes in the place of
     embeddings. Each band is standardised by its own mean and scatter in the train split; their code takes
-    one mean and one scatter for all three. One network predicts all properties that the same galaxies have,
-    where they train one for each. `val` chooses the epoch of the network and has no part otherwise. The
-    measured magnitudes alone, no errors: a galaxy that lacks one is left out and counted.
+    one mean and one scatter for all three. One network predicts all properties that the same galaxies have;
+    a network of its own may be better at one. `val` chooses the epoch of the network and has no part
+    otherwise. The measured magnitudes alone, no errors: a galaxy that lacks one is left out and counted.
     """
     names = zeroshot.choose_targets(properties, targets)
     found, rows = [], []

@@ -3,7 +3,6 @@
 One network predicts all properties of a galaxy; the loss leaves out those that are not known of it.
 """
 
-import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,8 +22,6 @@ from galaxypair.saving import BestAndLast
 from galaxypair.supervised_labels import split_labels, standard
 from galaxypair.supervised_networks import MODALITY, Predictor
 from galaxypair.supervised_task import SupervisedTask
-
-logger = logging.getLogger(__name__)
 
 LEARN_ON = ("train", "val")
 
@@ -73,10 +70,11 @@ def fit(
     Notes
     -----
     Recipe of the baselines of AstroCLIP's second version (published code, `downstream_tasks`): Adam, mean
-    square error on standardised properties, the epoch of the lowest validation loss. Not as theirs: one
-    network predicts all properties, where they train one for each; `val` is the survey's own split, where
-    they draw a fifth of `train` anew in each run; and the weights of the best epoch are copied, where some of
-    theirs are kept by reference and so are those of the last epoch.
+    square error on standardised properties, the epoch of the lowest validation loss. Not as theirs: `val` is
+    the survey's own split, where they draw a fifth of `train` anew in each run; and the weights of the best
+    epoch are copied, where some of theirs are kept by reference and so are those of the last epoch. One
+    network predicts all properties, and one epoch is chosen for all of them, instead of as many trainings as
+    properties; a network of its own may be better at one.
     """
     accelerator = training.choose_accelerator(settings["accelerator"])
     torch.set_num_threads(threads)

@@ -72,20 +72,16 @@ class SupervisedTask(lightning.LightningModule):
     modality : {"image", "spectrum"}
     settings : dict
         `seed` and `learning_rate`.
-    labels : mapping of {"train", "val"} to Tensor of shape (n, t), optional
+    labels : mapping of {"train", "val"} to Tensor of shape (n, t)
         Properties in their own units, in the order of the split's dataset; NaN where unknown.
     """
 
     def __init__(
-        self,
-        predictor: Predictor,
-        modality: str,
-        settings: dict,
-        labels: Mapping[str, Tensor] | None = None,
+        self, predictor: Predictor, modality: str, settings: dict, labels: Mapping[str, Tensor]
     ) -> None:
         super().__init__()
         self.predictor, self.modality, self.settings = predictor, modality, settings
-        self._labels = {s: (v - predictor.mean) / predictor.scale for s, v in (labels or {}).items()}
+        self._labels = {s: (v - predictor.mean) / predictor.scale for s, v in labels.items()}
 
     @property
     def epoch_loss(self) -> float:
@@ -104,14 +100,15 @@ class SupervisedTask(lightning.LightningModule):
         self._loss("val", batch, batch[self.modality])
 
     def _loss(self, split: str, batch: dict[str, Tensor], raw: Tensor) -> Tensor:
-        wanted = self._labels[split][batch["row"].cpu()].to(raw)
+        chosen = self._labels[split][batch["row"].cpu()]
+        wanted, n_known = chosen.to(raw), int(chosen.isfinite().sum())
         predicted = self.predictor(raw).float()
         loss = masked_loss(predicted, wanted)
         # chance: to say the mean of the train split of every galaxy
         chance = masked_loss(torch.zeros_like(predicted), wanted)
         names = ("train_loss", "chance_loss") if split == "train" else ("val_loss", "chance_val_loss")
         found = dict(zip(names, (loss, chance), strict=True))
-        self.log_dict(found, on_step=False, on_epoch=True, batch_size=int(wanted.isfinite().sum()))
+        self.log_dict(found, on_step=False, on_epoch=True, batch_size=n_known)
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
