@@ -178,6 +178,14 @@ def test_scripts_run_from_ledger_to_gallery(tmp_path, monkeypatch):
             **{"bootstrap": 10, "seed": 1},
         },
     )
+    run_script(
+        "agreement",
+        test=parquet["test"],
+        properties=parquet["properties"],
+        metrics=tmp_path / "agreement.csv",
+        settings={"ranks": [1, 5], "bootstrap": 10, "seed": 1},
+        targets=None,
+    )
     for space in tables.MODALITIES:
         run_structure_scripts(tmp_path, space)
     run_script(
@@ -201,7 +209,8 @@ def test_scripts_run_from_ledger_to_gallery(tmp_path, monkeypatch):
         assert sorted(file["targetid"]) == sorted(roles["targetid"].unique())
         np.testing.assert_array_equal(file["image"][:, 0, 0, 0], file["targetid"][:] % 1000)
         assert file["spectrum"].shape[1:] == (tables.N_WAVELENGTH,)
-    assert set(io.read_table(tmp_path / "zeroshot.csv")["target"]) == {"z", "log_mstar"}
+    for name in ("zeroshot", "agreement"):
+        assert set(io.read_table(tmp_path / f"{name}.csv")["target"]) == {"z", "log_mstar"}
 
 
 def run_structure_scripts(folder: Path, space: str) -> None:
