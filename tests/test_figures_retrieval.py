@@ -1,5 +1,8 @@
 """Figures of retrieval: what they show, where lines lie, and that they hold at every size of a survey."""
 
+import importlib
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -263,3 +266,23 @@ def test_scores_fit_on_the_page_at_every_size(run, n):
         ]
         assert all(page.x0 <= b.x0 and b.x1 <= page.x1 + 1 and b.y0 >= page.y0 - 1 for b in boxes)
         assert f"{n:,} test galaxies" in texts(figure)
+
+
+@pytest.mark.parametrize(
+    ("script", "wildcards"),
+    [
+        ("figure_query_images", {}),
+        ("figure_retrieval_grid", {}),
+        ("figure_retrievals_together", {}),
+        ("figure_spectral_retrieval", {"query": "spectrum", "reference": "image", "number": "2"}),
+    ],
+)
+def test_scripts_of_figures_on_demand_write_both_files(run, tmp_path, monkeypatch, script, wildcards):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "workflow" / "scripts")
+    files = {"pdf": tmp_path / "a.pdf", "png": tmp_path / "a.png"}
+    inputs = {
+        "neighbours": run / "metrics/retrieval_neighbours.parquet",
+        "gallery": run / "gallery/gallery.h5",
+    }
+    getattr(importlib.import_module(script), script)(**inputs, **files, **wildcards, dpi=50, mock=True)
+    assert all(path.stat().st_size > 1000 for path in files.values())

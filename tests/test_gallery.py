@@ -206,6 +206,14 @@ def test_scripts_run_from_ledger_to_gallery(tmp_path, monkeypatch):
             **{"bootstrap": 10, "seed": 1},
         },
     )
+    run_script(
+        "agreement",
+        test=parquet["test"],
+        properties=parquet["properties"],
+        metrics=tmp_path / "agreement.csv",
+        settings={"ranks": [1, 5], "bootstrap": 10, "seed": 1},
+        targets=None,
+    )
     for space in tables.MODALITIES:
         run_structure_scripts(tmp_path, space)
     pixels = {
@@ -235,7 +243,8 @@ def test_scripts_run_from_ledger_to_gallery(tmp_path, monkeypatch):
         space="image",
     )
     check_pixels(tmp_path / "clusters.h5", tmp_path / "clusters.parquet", ids[splits == "test"])
-    assert set(io.read_table(tmp_path / "zeroshot.csv")["target"]) == {"z", "log_mstar"}
+    for name in ("zeroshot", "agreement"):
+        assert set(io.read_table(tmp_path / f"{name}.csv")["target"]) == {"z", "log_mstar"}
 
 
 def check_pixels(path: Path, roles: Path, test: np.ndarray) -> None:
