@@ -32,7 +32,7 @@ def panels(scores: pd.DataFrame) -> Figure:
     spaces = [s for s in tables.SPACES if (measured["query"] == s).any()]
     least, most = measured["n"].min(), measured["n"].max()
     n = f"{most:,}" if least == most else f"{least:,} to {most:,}"
-    figure = style.new_figure(style.PAGE_IN, 0.75 + 0.34 * len(names), f"{n} test galaxies")
+    figure = style.new_figure(style.PAGE_IN, 0.95 + 0.34 * len(names), f"{n} test galaxies")
     grid = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     for axes, method in zip(grid, methods, strict=True):
         for space in spaces:
@@ -44,7 +44,14 @@ def panels(scores: pd.DataFrame) -> Figure:
     grid[0].set(yticks=range(len(names)), yticklabels=[style.label(name) for name in names])
     grid[0].set_ylim(len(names) - 0.5, -0.5)
     figure.supxlabel("adjusted mutual information", fontsize=8)
-    grid[-1].legend(loc="lower right")
+    below_header = (0, 0, 1, 1 - style.HEADER_IN / figure.get_size_inches()[1])
+    figure.legend(
+        *grid[-1].get_legend_handles_labels(),
+        ncols=len(spaces),
+        loc="outside upper center",
+        bbox_to_anchor=below_header,
+        frameon=False,
+    )
     return figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from galaxypair.figures import clusters, projection, style
 
 COLUMNS = 4  # panels side by side
-PANEL_IN, NAMES_IN, CLUSTER_IN = 1.6, 0.6, 0.3
+PANEL_IN, NAMES_IN, CLUSTER_IN = 1.6, 0.6, 0.36
 MAX_CLUSTERS = 10  # more colours can hardly be told apart
 BINS = 30
 SHOWN = (0.002, 0.998)  # quantiles of all galaxies between which the bins lie
@@ -55,9 +55,8 @@ def distributions(labels: pd.DataFrame, values: pd.DataFrame, method: str, space
         axes.set_visible(False)
     sizes = rows["cluster"].value_counts()
     for axes in grid[:, 0]:
-        axes.set_ylim(len(names) - 0.45, -0.95)
+        axes.set_ylim(len(names) - 0.5, -0.7)
         axes.set_yticks(range(len(names)), [f"{c}\n{sizes[c]:,}" for c in names])
-        axes.tick_params(axis="y", length=0)
         for text, cluster in zip(axes.get_yticklabels(), names, strict=True):
             text.set(color=clusters.colour(cluster), fontweight="bold")
     return figure
@@ -73,7 +72,7 @@ def _draw_property(axes: Axes, rows: pd.DataFrame, name: str, names: list[int]) 
         height, _ = np.histogram(own, edges)
         if height.any():
             axes.stairs(
-                i + 0.1 - 0.8 * height / height.max(),
+                i + 0.1 - 0.62 * height / height.max(),
                 edges,
                 baseline=i + 0.1,
                 fill=True,
@@ -81,10 +80,12 @@ def _draw_property(axes: Axes, rows: pd.DataFrame, name: str, names: list[int]) 
                 alpha=0.7,
             )
         axes.boxplot(
-            own, positions=[i + 0.27], widths=0.2, orientation="horizontal", whis=WHISKERS, showfliers=False,
+            own, positions=[i + 0.27], widths=0.16, orientation="horizontal", whis=WHISKERS, showfliers=False,
             manage_ticks=False, boxprops={"lw": 0.7, "color": tint}, whiskerprops={"lw": 0.7, "color": tint},
             capprops={"lw": 0}, medianprops={"lw": 1.2, "color": style.INK},
         )  # fmt: skip
-    axes.set(xlabel=style.label(name), xlim=(edges[0], edges[-1]))
+    axes.set_xlabel(style.label(name), fontsize=7)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_title(f"n = {len(rows):,}", fontsize=7)

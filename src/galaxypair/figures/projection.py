@@ -116,6 +116,8 @@ def colouring(values: pd.Series, column: str) -> Colouring:
     if known.dtype.kind not in "iuf" or (known.dtype.kind in "iu" and len(kinds) <= MOST_CATEGORIES):
         shown = sorted(kinds.index[:MOST_CATEGORIES])
         colours = dict(zip(shown, style.CLUSTER_COLOURS, strict=False))
+        if len(kinds) == 2:  # the rarer one dark: it must be seen among the others
+            colours = dict(sorted(zip(kinds.index, ("#88CCEE", "#882255"), strict=True)))
         rest = {OTHER: style.GREY} if len(kinds) > MOST_CATEGORIES else {}
         return Colouring(colours | rest, Normalize(), "viridis")
     low, high = np.quantile(known.astype(float), [0.01, 0.99]) if len(known) else (0, 1)

@@ -13,7 +13,8 @@ from galaxypair.figures import cluster_spectra, clusters, galaxies, projection, 
 MOST = 4  # clusters shown
 TILES = 3  # cutouts of each
 BLOCK_IN, BLOCK_HIGH_IN, GAP_IN = 1.95, 2.15, 0.08
-MAP_IN = style.PAGE_IN - 2 * (BLOCK_IN + 0.2)
+EDGE_IN, SIDE_IN = 0.05, 0.3  # beside the blocks, towards the page and towards the map
+MAP_IN = style.PAGE_IN - 2 * (EDGE_IN + BLOCK_IN + SIDE_IN)
 TILE_IN = (BLOCK_IN - (TILES - 1) * 0.03) / TILES
 
 
@@ -62,7 +63,7 @@ def around(
     height = max(deep * (BLOCK_HIGH_IN + GAP_IN), MAP_IN + 0.35)
     note = f"{style.count(len(rows), 'test galaxies')}, {title}"
     figure = style.new_figure(style.PAGE_IN, height, note, fixed=True)
-    axes = style.place(figure, BLOCK_IN + 0.2, (height - MAP_IN - 0.2) / 2, MAP_IN, MAP_IN)
+    axes = style.place(figure, EDGE_IN + BLOCK_IN + SIDE_IN, (height - MAP_IN - 0.2) / 2, MAP_IN, MAP_IN)
     style.blank(axes)
     clusters.draw(axes, rows)
     axes.set_xlabel("UMAP 1")
@@ -83,7 +84,7 @@ def _arrange(places: pd.DataFrame, height: float) -> dict[int, tuple[float, floa
     by_x = places.sort_values("x").index
     middle = -(-len(by_x) // 2)
     found = {}
-    for column, left in ((by_x[:middle], 0.05), (by_x[middle:], style.PAGE_IN - BLOCK_IN - 0.05)):
+    for column, left in ((by_x[:middle], EDGE_IN), (by_x[middle:], style.PAGE_IN - BLOCK_IN - EDGE_IN)):
         ordered = places.loc[column].sort_values("y", ascending=False).index
         pitch = height / max(len(ordered), 1)
         for i, cluster in enumerate(ordered):
