@@ -8,7 +8,8 @@ import pytest
 
 from galaxypair import io
 from galaxypair.errors import DataError
-from galaxypair.projection import UmapSettings, principal_components, project, space_vectors
+from galaxypair.projection import UmapSettings, principal_components, project
+from galaxypair.spaces import space_vectors
 
 SETTINGS = UmapSettings(n_neighbors=8, min_dist=0.1, metric="cosine", seed=1)
 

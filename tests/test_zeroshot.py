@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from galaxypair import io, tables, zeroshot
 from galaxypair.errors import ConfigError, DataError
+from galaxypair.properties import choose_targets, target_values
 from galaxypair.protocols import OWN, PAIRS, Protocol
 
 
@@ -159,25 +160,21 @@ def test_default_targets_are_the_physical_ones_that_have_values(survey):
     properties = survey[2].assign(
         ra=1.0, mag_r=17.0, tsnr2_bgs=5.0, z_mw=0.01, avg_sfr=np.nan, is_bgs_bright=1.0
     )
-    assert zeroshot.choose_targets(properties, None) == ["z", "log_mstar", "log_z_mw"]
+    assert choose_targets(properties, None) == ["z", "log_mstar", "log_z_mw"]
 
 
 def test_log_targets_are_derived_and_undefined_logarithms_left_out():
     properties = pd.DataFrame({"avg_sfr": [100.0, 0.0, -999.0, np.inf], "log_mstar": [10.0, 10, 10, 10]})
-    np.testing.assert_array_equal(
-        zeroshot.target_values(properties, "log_avg_sfr"), [2, np.nan, np.nan, np.nan]
-    )
-    np.testing.assert_array_equal(
-        zeroshot.target_values(properties, "log_ssfr"), [-8, np.nan, np.nan, np.nan]
-    )
+    np.testing.assert_array_equal(target_values(properties, "log_avg_sfr"), [2, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(target_values(properties, "log_ssfr"), [-8, np.nan, np.nan, np.nan])
 
 
 def test_published_codes_ratio_with_metallicity_has_a_name_of_its_own():
     properties = pd.DataFrame({"avg_sfr": [2.0, 2.0, 0.0], "z_mw": [0.01, np.nan, 0.01], "log_mstar": 10.0})
-    found = zeroshot.target_values(properties, "ln_avg_sfr_over_z_mw")
+    found = target_values(properties, "ln_avg_sfr_over_z_mw")
     np.testing.assert_allclose(found, [np.log(2.0) - np.log(0.01), np.nan, np.nan])
-    assert "ln_avg_sfr_over_z_mw" not in zeroshot.choose_targets(properties, None)
-    assert zeroshot.choose_targets(properties, ["ln_avg_sfr_over_z_mw"]) == ["ln_avg_sfr_over_z_mw"]
+    assert "ln_avg_sfr_over_z_mw" not in choose_targets(properties, None)
+    assert choose_targets(properties, ["ln_avg_sfr_over_z_mw"]) == ["ln_avg_sfr_over_z_mw"]
 
 
 def test_own_column_can_be_named(survey):

@@ -12,8 +12,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from galaxypair import metrics, retrieval, tables, zeroshot
+from galaxypair import metrics, retrieval, tables
 from galaxypair.io import Embeddings
+from galaxypair.properties import REDSHIFTS, choose_targets, target_values
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def evaluate(
     properties : pandas.DataFrame
         `targetid` and the properties.
     targets : sequence of str or None
-        See `zeroshot.choose_targets`.
+        See `properties.choose_targets`.
     ranks : sequence of int
         1 = the nearest other galaxy; those beyond the number of other galaxies are left out.
     bootstrap : int
@@ -66,8 +67,8 @@ def evaluate(
     """
     targetid, unit = retrieval.complete(test)
     own = properties.set_index("targetid").reindex(targetid)
-    names = zeroshot.choose_targets(properties, targets)
-    values = {name: zeroshot.target_values(own, name) for name in names}
+    names = choose_targets(properties, targets)
+    values = {name: target_values(own, name) for name in names}
     ranks = usable_ranks(ranks, len(targetid))
     measured = partial(_measure, bootstrap=bootstrap, rng=rng)
     random = {name: measured(v, random_partners(v, rng), name) for name, v in values.items()}
@@ -138,7 +139,7 @@ def _measure(
 ) -> dict[str, tuple[float, float, float, int]]:
     """Statistics of the differences, with interval and number of galaxies; empty where none are known."""
     difference = neighbour - query
-    if relative := target in zeroshot.REDSHIFTS:
+    if relative := target in REDSHIFTS:
         difference = difference / (1 + query)
     difference = difference[np.isfinite(difference)]
     if len(difference) == 0:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from galaxypair import metrics, tables, zeroshot
+from galaxypair.properties import REDSHIFTS
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def _measure(predictions: pd.DataFrame, target: str, bootstrap: int, rng: np.ran
         summary = metrics.summarise(
             same["y_true"].to_numpy(),
             same["y_pred"].to_numpy(),
-            relative=target in zeroshot.REDSHIFTS,
+            relative=target in REDSHIFTS,
             bootstrap=bootstrap,
             rng=rng,
         )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from galaxypair import metrics, tables
 from galaxypair.errors import ConfigError
-from galaxypair.zeroshot import target_values
+from galaxypair.properties import target_values
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def property_table(properties: pd.DataFrame, wanted: Sequence[str] | None) -> pd
     properties : pandas.DataFrame
         `crossmatch/properties.parquet`.
     wanted : sequence of str or None
-        Names that `zeroshot.target_values` takes. None: those of `PROPERTIES` that some galaxy has.
+        Names that `properties.target_values` takes. None: those of `PROPERTIES` that some galaxy has.
 
     Returns
     -------

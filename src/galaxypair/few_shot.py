@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from galaxypair import metrics, small_networks, tables
 from galaxypair.io import Embeddings
 from galaxypair.labelled import Labelled, labelled_splits
+from galaxypair.properties import REDSHIFTS, choose_targets
 from galaxypair.runtime import Progress
 from galaxypair.small_networks import MlpBank, Scaling
-from galaxypair.zeroshot import REDSHIFTS, choose_targets
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def evaluate(
     properties : pandas.DataFrame
         `targetid` and the properties.
     targets : sequence of str or None
-        See `zeroshot.choose_targets`.
+        See `properties.choose_targets`.
     settings : dict
         Section `few_shot` of the config.
 

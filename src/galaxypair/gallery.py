@@ -9,7 +9,7 @@ import pandas as pd
 from galaxypair import tables
 from galaxypair.cluster import NOISE
 from galaxypair.io import Embeddings
-from galaxypair.projection import space_vectors
+from galaxypair.spaces import space_vectors
 
 logger = logging.getLogger(__name__)
 

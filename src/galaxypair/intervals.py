@@ -15,9 +15,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from galaxypair import knn, metrics, tables
 from galaxypair.io import Embeddings
-from galaxypair.projection import space_vectors
+from galaxypair.properties import choose_targets, label_matrix
 from galaxypair.protocols import PAIRS, check_apart
-from galaxypair.zeroshot import choose_targets, label_matrix
+from galaxypair.spaces import space_vectors
 from galaxypair.zeroshot_bins import WIDTH, Scoring
 from galaxypair.zeroshot_bins import evaluate as evaluate_bins
 
@@ -349,7 +349,7 @@ def evaluate(
         train (references), val and test.
     properties : pandas.DataFrame
     targets : sequence of str or None
-        See `zeroshot.choose_targets`.
+        See `properties.choose_targets`.
     k : int
         Neighbours.
     levels : sequence of float

@@ -10,8 +10,8 @@ import pandas as pd
 from galaxypair import tables
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
-from galaxypair.projection import space_vectors
-from galaxypair.zeroshot import target_values
+from galaxypair.properties import target_values
+from galaxypair.spaces import space_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def labelled_splits(
     properties : pandas.DataFrame
         `targetid` and the properties.
     targets : sequence of str
-        See `zeroshot.choose_targets`.
+        See `properties.choose_targets`.
 
     Yields
     ------

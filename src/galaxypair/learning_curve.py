@@ -11,9 +11,10 @@ import pandas as pd
 from galaxypair import metrics, tables
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
-from galaxypair.projection import space_vectors
+from galaxypair.properties import choose_targets, label_matrix
 from galaxypair.protocols import OWN, check_apart
-from galaxypair.zeroshot import choose_targets, label_matrix, predict_pairs
+from galaxypair.spaces import space_vectors
+from galaxypair.zeroshot import predict_pairs
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def evaluate(
         References and queries.
     properties : pandas.DataFrame
     targets : sequence of str or None
-        See `zeroshot.choose_targets`.
+        See `properties.choose_targets`.
     k : int
         Neighbours, see `neighbours`.
     fewest, steps : int

@@ -10,7 +10,7 @@ import torch
 from galaxypair import class_scores, classifier, tables, zeroshot
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
-from galaxypair.projection import space_vectors
+from galaxypair.spaces import space_vectors
 
 logger = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from galaxypair import tables, zeroshot
+from galaxypair.properties import choose_targets, target_values
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def evaluate(
     properties : pandas.DataFrame
         `crossmatch/properties.parquet`.
     targets : sequence of str or None
-        See `zeroshot.choose_targets`; a magnitude that is read is not predicted.
+        See `properties.choose_targets`; a magnitude that is read is not predicted.
     k : int
         Neighbours, weighted by inverse distance.
     settings : dict
@@ -47,7 +48,7 @@ def evaluate(
     a network of its own may be better at one. `val` chooses the epoch of the network and has no part
     otherwise. The measured magnitudes alone, no errors: a galaxy that lacks one is left out and counted.
     """
-    names = zeroshot.choose_targets(properties, targets)
+    names = choose_targets(properties, targets)
     found, rows = [], []
     for bands, columns in BANDS.items():
         features = magnitudes(properties, columns)
@@ -78,7 +79,7 @@ def _same_galaxies(
     """Properties that the same galaxies have: their names, their values, and who these galaxies are."""
     if not names:
         return
-    values = np.stack([zeroshot.target_values(properties, name) for name in names], axis=1)
+    values = np.stack([target_values(properties, name) for name in names], axis=1)
     known = np.isfinite(values) & usable[:, None]
     patterns, group = np.unique(known, axis=1, return_inverse=True)
     for i, use in enumerate(patterns.T):

@@ -14,8 +14,8 @@ from galaxypair import metrics, posterior_scores, tables
 from galaxypair.conditional_flow import Posterior
 from galaxypair.io import Embeddings
 from galaxypair.labelled import Labelled, labelled_splits
+from galaxypair.properties import choose_targets
 from galaxypair.runtime import Progress
-from galaxypair.zeroshot import choose_targets
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def evaluate(
     properties : pandas.DataFrame
         `targetid` and the properties.
     targets : sequence of str or None
-        See `zeroshot.choose_targets`. None: those of `TARGETS` that some galaxy has.
+        See `properties.choose_targets`. None: those of `TARGETS` that some galaxy has.
     settings : dict
         Section `posterior_flow` of the config.
 

@@ -10,6 +10,7 @@ import pandas as pd
 from galaxypair import tables
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
+from galaxypair.spaces import space_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -34,28 +35,6 @@ class UmapSettings:
     min_dist: float
     metric: str
     seed: int
-
-
-def space_vectors(embeddings: Embeddings, space: str) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of the galaxies that have what a space needs.
-
-    Parameters
-    ----------
-    embeddings : Embeddings
-    space : {"image", "spectrum", "both"}
-
-    Returns
-    -------
-    targetid : ndarray of shape (n,), int64
-    vectors : ndarray of shape (n, d) or (n, 2 d), float32
-        Of length 1. Both: image and spectrum side by side, each of the same weight.
-    """
-    if space == "both":
-        vectors = np.hstack([embeddings.unit["image"], embeddings.unit["spectrum"]]) / np.float32(np.sqrt(2))
-    else:
-        vectors = embeddings.unit[space]
-    finite = np.isfinite(vectors).all(axis=1)
-    return embeddings.targetid[finite], vectors[finite]
 
 
 def umap_plane(vectors: np.ndarray, settings: UmapSettings) -> np.ndarray:

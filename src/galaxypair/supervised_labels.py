@@ -7,8 +7,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from galaxypair import loaders, zeroshot
+from galaxypair import loaders
 from galaxypair.errors import DataError
+from galaxypair.properties import choose_targets, target_values
 
 
 def labels(properties: pd.DataFrame, targets: Sequence[str] | None) -> pd.DataFrame:
@@ -19,15 +20,15 @@ def labels(properties: pd.DataFrame, targets: Sequence[str] | None) -> pd.DataFr
     properties : pandas.DataFrame
         `crossmatch/properties.parquet`.
     targets : sequence of str or None
-        See `zeroshot.choose_targets`.
+        See `properties.choose_targets`.
 
     Returns
     -------
     pandas.DataFrame
         One column for each, by `targetid` as index; NaN where unknown.
     """
-    names = zeroshot.choose_targets(properties, targets)
-    values = {name: zeroshot.target_values(properties, name) for name in names}
+    names = choose_targets(properties, targets)
+    values = {name: target_values(properties, name) for name in names}
     return pd.DataFrame(values, index=pd.Index(properties["targetid"]))
 
 

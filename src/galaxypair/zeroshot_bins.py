@@ -11,9 +11,9 @@ from galaxypair import metrics, tables
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
 from galaxypair.knn import nearest
-from galaxypair.projection import space_vectors
+from galaxypair.properties import REDSHIFTS, target_values
 from galaxypair.protocols import OWN, PAIRS, check_apart
-from galaxypair.zeroshot import REDSHIFTS, target_values
+from galaxypair.spaces import space_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def property_values(
     predictions : pandas.DataFrame
         `metrics/zeroshot_predictions.parquet`.
     name : str
-        A column of `others`, or what `zeroshot.target_values` gives of `properties`.
+        A column of `others`, or what `properties.target_values` gives of `properties`.
     properties : pandas.DataFrame
         `crossmatch/properties.parquet`.
     others : sequence of pandas.DataFrame

@@ -47,10 +47,10 @@ rule anomaly_gallery:
             "knn",
             "metrics",
             "mock/junk",
-            "projection",
             "published/layouts",
             "published/pixels",
             "rgb",
+            "spaces",
         ),
     output:
         gallery="results/{run}/gallery/anomalies.h5",

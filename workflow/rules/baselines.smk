@@ -19,7 +19,15 @@ if _NETWORKS:
 rule photometry:
     input:
         properties="results/{run}/crossmatch/properties.parquet",
-        code=code("knn", "metrics", "photometry", "projection", "protocols", "zeroshot"),
+        code=code(
+            "knn",
+            "metrics",
+            "photometry",
+            "properties",
+            "protocols",
+            "spaces",
+            "zeroshot",
+        ),
     output:
         predictions="results/{run}/baselines/photometry/predictions.parquet",
         history="results/{run}/baselines/photometry/history.csv",
@@ -48,12 +56,9 @@ if _NETWORKS:
                 "callbacks",
                 "encoders/base",
                 "images",
-                "knn",
                 "loaders",
                 "losses",
-                "metrics",
-                "projection",
-                "protocols",
+                "properties",
                 "saving",
                 "spectra",
                 "supervised",
@@ -61,7 +66,6 @@ if _NETWORKS:
                 "supervised_networks",
                 "supervised_task",
                 "training",
-                "zeroshot",
             ),
         output:
             predictions="results/{run}/baselines/{network}/predictions.parquet",
@@ -103,7 +107,15 @@ rule baselines:
             for name in BASELINES[wildcards.which]
         ],
         zeroshot="results/{run}/metrics/zeroshot_predictions.parquet",
-        code=code("baselines", "knn", "metrics", "projection", "protocols", "zeroshot"),
+        code=code(
+            "baselines",
+            "knn",
+            "metrics",
+            "properties",
+            "protocols",
+            "spaces",
+            "zeroshot",
+        ),
     output:
         metrics="results/{run}/metrics/baselines_{which}.csv",
     log:

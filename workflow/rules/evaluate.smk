@@ -4,7 +4,7 @@ rule zeroshot:
         val=lambda wildcards: validation_embeddings(wildcards.trial),
         test="results/{run}/{trial}embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
-        code=code("knn", "metrics", "projection", "protocols", "zeroshot"),
+        code=code("knn", "metrics", "properties", "protocols", "spaces", "zeroshot"),
     output:
         metrics="results/{run}/{trial}metrics/zeroshot.csv",
         predictions="results/{run}/{trial}metrics/zeroshot_predictions.parquet",
@@ -45,15 +45,7 @@ rule agreement:
     input:
         test="results/{run}/embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
-        code=code(
-            "agreement",
-            "knn",
-            "metrics",
-            "projection",
-            "protocols",
-            "retrieval",
-            "zeroshot",
-        ),
+        code=code("agreement", "knn", "metrics", "properties", "retrieval"),
     output:
         metrics="results/{run}/metrics/agreement.csv",
     log:

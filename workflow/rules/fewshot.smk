@@ -8,14 +8,7 @@ rule few_shot:
         test="results/{run}/embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
-            "few_shot",
-            "knn",
-            "labelled",
-            "metrics",
-            "projection",
-            "protocols",
-            "small_networks",
-            "zeroshot",
+            "few_shot", "labelled", "metrics", "properties", "small_networks", "spaces"
         ),
     output:
         metrics="results/{run}/metrics/few_shot.csv",
@@ -41,15 +34,13 @@ rule posterior_flows:
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
             "conditional_flow",
-            "knn",
             "labelled",
             "metrics",
             "posterior_flows",
             "posterior_scores",
-            "projection",
-            "protocols",
+            "properties",
             "small_networks",
-            "zeroshot",
+            "spaces",
         ),
     output:
         metrics="results/{run}/metrics/posteriors.csv",

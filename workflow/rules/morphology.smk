@@ -97,8 +97,9 @@ rule morphology:
             "knn",
             "metrics",
             "morphology_scores",
-            "projection",
+            "properties",
             "protocols",
+            "spaces",
             "zeroshot",
         ),
     output:

@@ -13,9 +13,10 @@ if not predicts():
             code=code(
                 "knn",
                 "metrics",
-                "projection",
+                "properties",
                 "protocol_scores",
                 "protocols",
+                "spaces",
                 "zeroshot",
             ),
         output:

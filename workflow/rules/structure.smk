@@ -6,7 +6,7 @@ wildcard_constraints:
 rule umap:
     input:
         embeddings="results/{run}/embeddings/test.parquet",
-        code=code("projection"),
+        code=code("projection", "spaces"),
     output:
         projection="results/{run}/projections/umap_{space}.parquet",
     log:
@@ -25,7 +25,7 @@ rule umap:
 rule pca:
     input:
         embeddings="results/{run}/embeddings/test.parquet",
-        code=code("projection"),
+        code=code("projection", "spaces"),
     output:
         projection="results/{run}/projections/pca_{space}.parquet",
         variance="results/{run}/metrics/pca_{space}.csv",
@@ -45,7 +45,7 @@ rule cluster:
     input:
         embeddings="results/{run}/embeddings/test.parquet",
         projection="results/{run}/projections/umap_{space}.parquet",
-        code=code("cluster", "projection"),
+        code=code("cluster", "spaces"),
     output:
         kmeans="results/{run}/clusters/kmeans_{space}.parquet",
         dbscan="results/{run}/clusters/dbscan_{space}.parquet",
@@ -80,14 +80,7 @@ rule cluster:
 rule structure_properties:
     input:
         properties="results/{run}/crossmatch/properties.parquet",
-        code=code(
-            "cluster_information",
-            "knn",
-            "metrics",
-            "projection",
-            "protocols",
-            "zeroshot",
-        ),
+        code=code("cluster_information", "metrics", "properties"),
     output:
         values="results/{run}/clusters/properties.parquet",
     log:
@@ -110,14 +103,7 @@ rule cluster_information:
             space=spaces(),
         ),
         values="results/{run}/clusters/properties.parquet",
-        code=code(
-            "cluster_information",
-            "knn",
-            "metrics",
-            "projection",
-            "protocols",
-            "zeroshot",
-        ),
+        code=code("cluster_information", "metrics", "properties"),
     output:
         metrics="results/{run}/metrics/ami.csv",
     log:
@@ -142,11 +128,11 @@ rule cluster_spectra:
             "cluster",
             "cluster_spectra",
             "gallery",
-            "projection",
             "ingest/rgb",
             "published/layouts",
             "published/pixels",
             "rgb",
+            "spaces",
         ),
     output:
         spectra="results/{run}/clusters/median_spectra_{method}_{space}.h5",
@@ -173,11 +159,11 @@ rule gallery:
         code=code(
             "cluster",
             "gallery",
-            "projection",
             "ingest/rgb",
             "published/layouts",
             "published/pixels",
             "rgb",
+            "spaces",
         ),
     output:
         gallery="results/{run}/gallery/gallery.h5",
@@ -204,11 +190,11 @@ rule gallery_clusters:
         code=code(
             "cluster",
             "gallery",
-            "projection",
             "ingest/rgb",
             "published/layouts",
             "published/pixels",
             "rgb",
+            "spaces",
         ),
     output:
         gallery="results/{run}/gallery/clusters_{method}_{space}.h5",
@@ -236,11 +222,11 @@ rule gallery_mosaic:
         code=code(
             "cluster",
             "gallery",
-            "projection",
             "ingest/rgb",
             "published/layouts",
             "published/pixels",
             "rgb",
+            "spaces",
         ),
     output:
         gallery="results/{run}/gallery/mosaic_{projection}_{space}.h5",

@@ -44,7 +44,7 @@ rule zeroshot_bins:
             else "results/{run}/metrics/spectrum_snr.parquet"
         ),
         code=code(
-            "knn", "metrics", "projection", "protocols", "zeroshot", "zeroshot_bins"
+            "knn", "metrics", "properties", "protocols", "spaces", "zeroshot_bins"
         ),
     output:
         table="results/{run}/metrics/zeroshot_bins.csv",
@@ -100,9 +100,9 @@ rule intervals:
             "intervals",
             "knn",
             "metrics",
-            "projection",
+            "properties",
             "protocols",
-            "zeroshot",
+            "spaces",
             "zeroshot_bins",
         ),
     output:
@@ -157,7 +157,13 @@ rule learning_curve:
         choice="results/{run}/metrics/zeroshot.json",
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
-            "knn", "learning_curve", "metrics", "projection", "protocols", "zeroshot"
+            "knn",
+            "learning_curve",
+            "metrics",
+            "properties",
+            "protocols",
+            "spaces",
+            "zeroshot",
         ),
     output:
         table="results/{run}/metrics/learning_curve.csv",

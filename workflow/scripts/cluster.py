@@ -8,7 +8,7 @@ import pandas as pd
 
 from galaxypair import io
 from galaxypair.cluster import describe, islands, scan_kmeans
-from galaxypair.projection import space_vectors
+from galaxypair.spaces import space_vectors
 
 
 def cluster(
