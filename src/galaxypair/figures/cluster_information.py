@@ -44,14 +44,9 @@ def panels(scores: pd.DataFrame) -> Figure:
     grid[0].set(yticks=range(len(names)), yticklabels=[style.label(name) for name in names])
     grid[0].set_ylim(len(names) - 0.5, -0.5)
     figure.supxlabel("adjusted mutual information", fontsize=8)
-    below_header = (0, 0, 1, 1 - style.HEADER_IN / figure.get_size_inches()[1])
-    figure.legend(
-        *grid[-1].get_legend_handles_labels(),
-        ncols=len(spaces),
-        loc="outside upper center",
-        bbox_to_anchor=below_header,
-        frameon=False,
-    )
+    # above the middle panel
+    where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.08), "frameon": False}
+    grid[len(grid) // 2].legend(ncols=len(spaces), **where)
     return figure
 
 
