@@ -110,7 +110,7 @@ rule figure_mosaic:
         gallery="results/{run}/gallery/mosaic_{projection}_{space}.h5",
         roles="results/{run}/gallery/mosaic_{projection}_{space}.parquet",
         variance=branch(
-            lambda wildcards: wildcards.projection == "pca",
+            evaluate("{projection} == 'pca'"),
             then="results/{run}/metrics/pca_{space}.csv",
         ),
         code=code("figures/mosaic", "figures/projection", "figures/style", "rgb"),

@@ -40,18 +40,13 @@ def panels(scores: pd.DataFrame) -> Figure:
             shift = OFFSET * (spaces.index(space) - (len(spaces) - 1) / 2)
             _draw(axes, own, names, shift, space)
         axes.axvline(0, color=style.GREY, lw=0.6, zorder=0)
-        axes.set_title(clusters.METHODS[method])
+        axes.set_title(clusters.METHODS[method], pad=18)
     grid[0].set(yticks=range(len(names)), yticklabels=[style.label(name) for name in names])
     grid[0].set_ylim(len(names) - 0.5, -0.5)
     figure.supxlabel("adjusted mutual information", fontsize=8)
-    below_header = (0, 0, 1, 1 - style.HEADER_IN / figure.get_size_inches()[1])
-    figure.legend(
-        *grid[-1].get_legend_handles_labels(),
-        ncols=len(spaces),
-        loc="outside upper center",
-        bbox_to_anchor=below_header,
-        frameon=False,
-    )
+    # over the middle panel, below its title; wider than the panel, which must not grow apart for it
+    where = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.99), "frameon": False}
+    grid[len(grid) // 2].legend(ncols=len(spaces), **where).set_in_layout(False)
     return figure
 
 
