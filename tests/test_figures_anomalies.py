@@ -22,7 +22,7 @@ def make_list(n: int) -> pd.DataFrame:
     rank = np.arange(1, n + 1)
     table = pd.DataFrame({"targetid": rank, "anomaly_rank": rank, "artefact_rank": rank})
     table["anomaly_score"], table["artefact_score"] = 9 - 0.5 * rank, 1500.0 / rank
-    table["anomaly_of"] = np.resize(["image", "spectrum", "pair"], n)
+    table["anomaly_of"] = np.resize(["image", "spectrum"], n)
     long = "image: straight bright line, light from beyond one side; pair: spectrum and image differ a lot"
     table["reason"] = np.resize(["image: straight bright line", long], n)
     return table
