@@ -52,7 +52,7 @@ def check_text(figure) -> None:
         assert not any(box.overlaps(other) for other in boxes[i + 1 :]), figure.texts[i].get_text()
 
 
-@pytest.mark.parametrize(("n", "n_galaxies"), zip((1, 5, 12), SIZES, strict=True))
+@pytest.mark.parametrize(("n", "n_galaxies"), [(1, 64), (5, 2_000), (12, 40_000)])
 @pytest.mark.parametrize("draw", [anomalies.anomalies, anomalies.artefacts])
 def test_lists_fit_on_the_page(run, draw, n, n_galaxies):
     listed = make_list(n)
