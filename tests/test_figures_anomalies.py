@@ -22,7 +22,7 @@ def make_list(n: int) -> pd.DataFrame:
     rank = np.arange(1, n + 1)
     table = pd.DataFrame({"targetid": rank, "anomaly_rank": rank, "artefact_rank": rank})
     table["anomaly_score"], table["artefact_score"] = 9 - 0.5 * rank, 1500.0 / rank
-    table["anomaly_of"] = np.resize(["image", "spectrum", "pair"], n)
+    table["anomaly_of"] = np.resize(["image", "spectrum"], n)
     long = "image: straight bright line, light from beyond one side; pair: spectrum and image differ a lot"
     table["reason"] = np.resize(["image: straight bright line", long], n)
     return table
@@ -52,7 +52,7 @@ def check_text(figure) -> None:
         assert not any(box.overlaps(other) for other in boxes[i + 1 :]), figure.texts[i].get_text()
 
 
-@pytest.mark.parametrize(("n", "n_galaxies"), zip((1, 5, 12), SIZES, strict=True))
+@pytest.mark.parametrize(("n", "n_galaxies"), [(1, 64), (5, 2_000), (12, 40_000)])
 @pytest.mark.parametrize("draw", [anomalies.anomalies, anomalies.artefacts])
 def test_lists_fit_on_the_page(run, draw, n, n_galaxies):
     listed = make_list(n)

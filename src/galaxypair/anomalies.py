@@ -1,8 +1,8 @@
 """Galaxies unlike all others, by their embeddings; and how many planted artefacts the lists find.
 
-Two lists are kept apart. *Anomalous* galaxies have embeddings far from those of the train split, or an
-image and a spectrum that do not go together: rare ones, as far as the data are sound. *Suspected
-artefacts* have broken pixels, see `artefacts`; they are left out of the first list.
+Two lists are kept apart. *Anomalous* galaxies have embeddings far from those of the train split: rare ones,
+as far as the data are sound. *Suspected artefacts* have broken pixels, see `artefacts`; they are left out
+of the first list.
 """
 
 import logging
@@ -21,13 +21,13 @@ from galaxypair.mock.junk import KINDS, MISSING_BAND
 
 logger = logging.getLogger(__name__)
 
-PARTS = {  # of the anomaly score: what is unusual
+DISTANCES = {  # modalities that each looks at, "" for both
     "image_distance": "image",
     "spectrum_distance": "spectrum",
-    "pair_distance": "pair",
+    "pair_distance": "",
 }
 LISTS = {"artefact_score": "artefact_list", "anomaly_score": "anomaly_list"} | {  # score: its protocol
-    name: f"{name}_list" for name in PARTS
+    name: f"{name}_list" for name in DISTANCES
 }
 LENGTHS = (0.25, 0.5, 1, 1.5, 2, 3, 5, 10)  # of lists, in units of the planted artefacts
 NO_TRUTH = "no_truth"  # protocol of the row that says so
@@ -92,14 +92,21 @@ def score(train: Embeddings, test: Embeddings, k: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        targetid; `PARTS`: mean distance of the unit embedding to its neighbours for each modality, and
-        1 - cosine of the galaxy's own image and spectrum; `anomaly_score`: the largest of the three,
-        each by `unusual`; `anomaly_of`: which one it is. NaN and "" where there is nothing to score.
+        targetid; `image_distance` and `spectrum_distance`: mean distance of the unit embedding to its
+        neighbours; `pair_distance`: 1 - cosine of the galaxy's own image and spectrum; `anomaly_score`:
+        sum of the first two, each by `unusual`, over the square root of their number; `anomaly_of`: the
+        modality that adds more. NaN and "" where there is nothing to score.
 
     Raises
     ------
     DataError
         If a galaxy is in both splits.
+
+    Notes
+    -----
+    The distance of the pair is no part of the score. On the mock survey, pairs that do not go together
+    are hardly rarer by their true parameters than others, while both other distances are large for rare
+    galaxies, and their sum more so than the larger of them, the local outlier factor or an isolation forest.
     """
     both = np.intersect1d(train.targetid, test.targetid)
     if len(both):
@@ -112,12 +119,12 @@ def score(train: Embeddings, test: Embeddings, k: int) -> pd.DataFrame:
         distance = neighbour_distance(train.unit[modality], test.unit[modality], k)
         table[f"{modality}_distance"] = distance
     table["pair_distance"] = 1 - (test.unit["image"] * test.unit["spectrum"]).sum(1, dtype=np.float64)
-    parts = np.column_stack([unusual(table[name].to_numpy()) for name in PARTS])
-    known = np.isfinite(parts).any(1)
-    parts = np.where(np.isfinite(parts), parts, -np.inf)
-    table["anomaly_score"] = np.where(known, parts.max(1), np.nan)
-    names = np.array([*PARTS.values()])
-    table["anomaly_of"] = np.where(known, names[parts.argmax(1)], "")
+    parts = np.column_stack([unusual(table[f"{m}_distance"].to_numpy()) for m in tables.MODALITIES])
+    known = np.isfinite(parts)
+    n_known = known.sum(1)
+    table["anomaly_score"] = np.where(known, parts, 0).sum(1) / np.where(n_known, np.sqrt(n_known), np.nan)
+    first = np.where(known, parts, -np.inf).argmax(1)
+    table["anomaly_of"] = np.where(n_known > 0, np.array(tables.MODALITIES)[first], "")
     return table
 
 
@@ -239,7 +246,7 @@ def measure_lists(
         for (kind, metric, factor), values in found.items():
             length = min(round(factor * n), int((ranks > 0).sum()))
             size = int(planted[kind].sum()) if metric == "recall" else length
-            rows.append((protocol, "", PARTS.get(name, ""), kind, f"{metric}@{factor:g}n", *values, size))
+            rows.append((protocol, "", DISTANCES.get(name, ""), kind, f"{metric}@{factor:g}n", *values, size))
     return pd.DataFrame(rows, columns=tables.METRIC_COLUMNS)
 
 

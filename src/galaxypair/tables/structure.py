@@ -39,8 +39,8 @@ ANOMALY_COLUMNS = (
     "image_distance",  # mean distance to the nearest train galaxies, of unit embeddings
     "spectrum_distance",
     "pair_distance",  # 1 - cosine of the galaxy's own image and spectrum
-    "anomaly_score",  # largest of the three, each by how far it stands out [standard deviations]
-    "anomaly_of",  # image, spectrum or pair: which one that is
+    "anomaly_score",  # of the first two together: how far they stand out [standard deviations]
+    "anomaly_of",  # image or spectrum: which one stands out more
     "anomaly_rank",  # suspected artefacts are not ranked
 )
 # with pixels, the checks of `artefacts.CHECKS` and:
