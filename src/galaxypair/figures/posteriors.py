@@ -12,6 +12,7 @@ from galaxypair.figures import style
 
 DASHES = {"image": "-", "spectrum": "--", "both": "-."}
 SHARES = np.linspace(0.01, 0.99, 99)  # of central intervals
+LOWEST_SHOWN = 0.01  # of its maximum: the panel of an example ends where all its densities are lower
 BANDS = {0.68: 1.0, 0.95: 1.96}  # standard deviations that hold so much of a normal distribution
 
 
@@ -153,8 +154,9 @@ def _draw_example(axes: Axes, rows: pd.DataFrame) -> None:
     edges = [truth]
     for space in (s for s in tables.SPACES if s in set(rows["space"])):
         own = rows[rows["space"] == space]
-        edges += [own["y"].min(), own["y"].max()]
         height = own["density"] / own["density"].max()  # else a narrow one would flatten the others
+        seen = own.loc[height > LOWEST_SHOWN, "y"]
+        edges += [seen.min(), seen.max()]
         axes.plot(own["y"], height, color=style.MODALITY_COLOURS[space], ls=DASHES[space])
     axes.axvline(truth, color=style.INK, lw=0.9, zorder=1)
     pad = 0.05 * ((max(edges) - min(edges)) or 1)
