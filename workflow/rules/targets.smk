@@ -1,7 +1,7 @@
 """What is made: by plain `snakemake`, for the report, and by `snakemake everything`."""
 
-# Each rule file adds its own, without `results/{run}/`: figures that the report of an evaluated survey
-# shows (names, without suffix), and files that only `snakemake everything` makes.
+# Lists that the other files of this folder add to: names (without suffix) of the figures that the report of an
+# evaluated survey shows, and files (without `results/{run}/`) that only `snakemake everything` makes.
 REPORTED = []
 ON_DEMAND = []
 
