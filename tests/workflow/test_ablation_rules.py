@@ -26,7 +26,7 @@ def test_each_variant_is_trained_with_each_seed_on_one_survey(snakemake, project
     assert done.returncode == 0, done.stdout
     planned = jobs(done.stdout)
     assert planned["train"] == planned["zeroshot"] == planned["retrieval"] == 2 * (n + 1)
-    assert planned["embed"] == 2 * planned["train"]
+    assert planned["embed"] == 3 * planned["train"]  # each split: k is chosen on the validation galaxies
     for rule in ("simulate", "preprocess", "crossmatch", "ablation", "figure_ablation"):
         assert planned[rule] == 1, rule
     assert "as_configured-7/model" in done.stdout and "as_configured-42" not in done.stdout

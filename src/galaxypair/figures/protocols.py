@@ -11,10 +11,10 @@ from galaxypair.figures import style
 METRICS = {"r2": "$R^2$", "nmad": r"$\sigma_\mathrm{NMAD}$"}
 LOWEST_R2 = -0.5  # scores further below 0 are drawn here, as arrows: how bad hardly matters
 SPREAD = 0.7  # of a row's height, over its protocols
-ROW_IN = 0.3
+ROW_IN = {True: 0.3, False: 0.2}  # of a pair; lower where more than three properties share the page
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")  # by protocol, as the colours
 LEAK = "X"
-WEIGHTS = {"distance": "by inverse distance", "uniform": "all alike"}
+WEIGHTS = {"distance": "inverse distance", "uniform": "all alike"}
 VECTORS = {"unit": "unit", "raw": "raw", "standardised": "standardised"}
 POOLS = {
     "train_to_test": "train to test split",
@@ -45,7 +45,7 @@ def side_by_side(metrics: pd.DataFrame, records: dict[str, dict]) -> Figure:
     found = set(zip(rows["query"], rows["reference"], strict=True))
     pairs = [pair for pair in style.PAIR_COLOURS if pair in found]
     looks = _looks(list(rows["protocol"].drop_duplicates()), records)
-    height = len(targets) * (ROW_IN * len(pairs) + 0.42) + 0.16 * (len(records) + 1)
+    height = len(targets) * (ROW_IN[len(targets) <= 3] * len(pairs) + 0.42) + 0.16 * (len(records) + 1)
     note = f"at most {style.count(int(rows['n'].max()), 'test galaxies')}, by protocol"
     figure = style.new_figure(style.PAGE_IN, height, note)
     figure.get_layout_engine().set(wspace=0.06, hspace=0.04)
@@ -93,7 +93,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, pairs: list[tuple[str, str]], looks: d
         y = np.arange(len(pairs)) + (j - (len(looks) - 1) / 2) * step
         off = (value < LOWEST_R2) & (own["metric"] == "r2").to_numpy()
         bars = np.nan_to_num(np.clip([value - own["low"], own["high"] - value], 0, None))
-        axes.errorbar(np.where(off, np.nan, value), y, xerr=bars, ls="none", elinewidth=1, ms=3.5, **look)
+        axes.errorbar(np.where(off, np.nan, value), y, xerr=bars, ls="none", elinewidth=1, ms=3, **look)
         axes.plot(np.full(off.sum(), LOWEST_R2), y[off], ls="none", **{**look, "marker": "<"})
 
 
@@ -118,4 +118,4 @@ def _describe(name: str, record: dict) -> str:
         f"{record['queries']:,} queries, {record['references']:,} references",
     ]
     leak = settings["pool"] == "within_test_with_self"
-    return f"{name}: {'; '.join(words)}" + ("; LEAK: itself among its neighbours" if leak else "")
+    return f"{name}: {'; '.join(words)}" + ("; LEAK: its own neighbour" if leak else "")
