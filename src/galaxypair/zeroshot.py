@@ -328,20 +328,7 @@ def _tell_unknown(properties: pd.DataFrame, targetid: np.ndarray) -> None:
 
 
 def label_matrix(properties: pd.DataFrame, targetid: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Look up properties of galaxies.
-
-    Parameters
-    ----------
-    properties : pandas.DataFrame
-    targetid : ndarray of shape (n,), int64
-    names : sequence of str
-        As for `target_values`.
-
-    Returns
-    -------
-    ndarray of shape (n, len(names)), float64
-        NaN where a value, or the galaxy, is unknown.
-    """
+    """Look up properties of galaxies, see `target_values`: (n, t), NaN where value or galaxy is unknown."""
     rows = pd.Index(properties["targetid"]).get_indexer(targetid)
     columns = [np.where(rows < 0, np.nan, target_values(properties, name)[rows]) for name in names]
     return np.stack(columns, axis=1) if columns else np.empty((len(targetid), 0))

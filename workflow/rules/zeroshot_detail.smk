@@ -104,6 +104,7 @@ rule intervals:
         choice="results/{run}/metrics/zeroshot.json",
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
+            "interval_scores",
             "intervals",
             "knn",
             "metrics",
