@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from test_figures_tables import check_sizes, texts
 
-from galaxypair import intervals, tables, zeroshot, zeroshot_bins
+from galaxypair import interval_scores, intervals, tables, zeroshot, zeroshot_bins
 from galaxypair.errors import DataError
 from galaxypair.figures import intervals as figure
 from galaxypair.protocols import OWN, Protocol
@@ -148,7 +148,7 @@ def test_properties_of_too_few_galaxies_are_left_out_and_nothing_at_all_is_said(
     table, scores = evaluate({**survey, "properties": properties})
     assert len(table) == len(scores) == 0
     assert "no intervals" in caplog.text
-    bins = intervals.summarise_bins(
+    bins = interval_scores.summarise_bins(
         table, np.empty(0), bins=4, min_galaxies=10, bootstrap=20, rng=np.random.default_rng(0)
     )
     assert "No property is known for enough galaxies" in texts(figure.panels(scores, bins))
@@ -170,7 +170,7 @@ def test_galaxy_in_two_splits_is_refused(survey):
 
 def binned(survey, table, min_galaxies=10):
     z = zeroshot_bins.property_values(table, "z", survey["properties"], [])
-    return intervals.summarise_bins(
+    return interval_scores.summarise_bins(
         table, z, bins=4, min_galaxies=min_galaxies, bootstrap=20, rng=np.random.default_rng(0)
     )
 

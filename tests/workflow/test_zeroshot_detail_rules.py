@@ -3,16 +3,23 @@
 import yaml
 from test_ablation_rules import jobs
 
-STAGES = ("signal_to_noise", "zeroshot_bins", "intervals", "learning_curve")
 
-
-def test_report_plans_the_detail_and_no_further_training(snakemake):
+def test_report_plans_what_is_quick_and_no_further_training(snakemake):
     done = snakemake("-n")
     assert done.returncode == 0, done.stdout
     planned = jobs(done.stdout)
-    assert [planned.get(stage) for stage in STAGES] == [1, 1, 1, 1]
+    for rule in ("signal_to_noise", "zeroshot_bins", "figure_bins", "intervals", "figure_intervals", "train"):
+        assert planned[rule] == 1, rule
+    assert "learning_curve" not in planned and "seed_spread" not in planned
+
+
+def test_everything_plans_every_property_and_the_seeds(snakemake):
+    done = snakemake("-n", "everything")
+    assert done.returncode == 0, done.stdout
+    planned = jobs(done.stdout)
     assert planned["figure_bins"] == 4
-    assert planned["train"] == 1 and "seed_spread" not in planned
+    assert planned["learning_curve"] == planned["seed_spread"] == 1
+    assert planned["train"] == 3
 
 
 def test_spread_over_seeds_trains_each_seed_and_the_own_model_once(snakemake):
@@ -27,7 +34,7 @@ def test_spread_over_seeds_trains_each_seed_and_the_own_model_once(snakemake):
 def test_imported_embeddings_have_no_spectra_to_measure_and_no_seeds(snakemake, project):
     settings = {"run": "mine", "source": "embeddings", "embeddings": {"path": "none.parquet"}}
     (project / "mine.yaml").write_text(yaml.safe_dump(settings))
-    done = snakemake("-n", "--configfile", project / "mine.yaml")
+    done = snakemake("-n", "everything", "--configfile", project / "mine.yaml")
     assert done.returncode == 0, done.stdout
     planned = jobs(done.stdout)
     assert "signal_to_noise" not in planned

@@ -1,16 +1,23 @@
 # Where zero-shot predictions are good and where not, and their intervals for single galaxies.
 REPORTED += [
-    *(
-        f"bins_{'redshift' if name == 'z' else name}"
-        for name in config["zeroshot_detail"]["bins"]["by"]
-        if name in ("z", "reference_distance")
-        or (not imports_embeddings() if name == "spectrum_snr" else catalogue())
-    ),
+    *(["bins_redshift"] if "z" in config["zeroshot_detail"]["bins"]["by"] else []),
     "intervals",
-    "learning_curve",
 ]
-if trains() and not imports_embeddings():
-    ON_DEMAND += [f"figures/seed_spread.{suffix}" for suffix in ("pdf", "png")]
+ON_DEMAND += [
+    f"figures/{name}.{suffix}"
+    for name in [
+        *(
+            f"bins_{name}"
+            for name in config["zeroshot_detail"]["bins"]["by"]
+            if name == "reference_distance"
+            or name != "z"
+            and (not imports_embeddings() if name == "spectrum_snr" else catalogue())
+        ),
+        "learning_curve",
+        *(["seed_spread"] if trains() and not imports_embeddings() else []),
+    ]
+    for suffix in ("pdf", "png")
+]
 
 
 if not imports_embeddings():
@@ -97,6 +104,7 @@ rule intervals:
         choice="results/{run}/metrics/zeroshot.json",
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
+            "interval_scores",
             "intervals",
             "knn",
             "metrics",

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from galaxypair import io
-from galaxypair.intervals import evaluate, summarise_bins
+from galaxypair.interval_scores import summarise_bins
+from galaxypair.intervals import evaluate
 from galaxypair.protocols import OWN
 from galaxypair.zeroshot_bins import property_values
 

@@ -106,7 +106,7 @@ def _by_width(axes: Axes, rows: pd.DataFrame, target: str, level: float) -> None
     axes.plot(line, line, color=style.GREY, lw=0.8, ls=":", zorder=0)
     axes.set(xlim=(0, None), ylim=(0, None))
     axes.set_xlabel(f"half the {level:.0%} width, {_name(target)}")
-    axes.set_ylabel(f"{level:.0%} quantile of |error|")
+    axes.set_ylabel(f"{level:.0%} of |error|")
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(4))
 
