@@ -35,7 +35,9 @@ def summarise(
     Accuracy is the share of galaxies with the right class. F1 of a class is 2 TP / (2 TP + FP + FN), 0
     if it was never right; the weighted F1 is its mean over the classes, weighted by the galaxies that
     each truly has. The balanced accuracy is the mean over these classes of the share that was found:
-    1 / (number of classes) for whoever always gives the same answer. As in scikit-learn.
+    1 / (number of classes) for whoever always gives the same answer. As
+    in scikit-learn. An answer that few galaxies have is missing from some resamplings, whose balanced
+    accuracy is then a mean over fewer answers: its interval reaches far up.
     """
     label, predicted = np.asarray(label), np.asarray(predicted)
     if label.shape != predicted.shape or label.ndim != 1:
