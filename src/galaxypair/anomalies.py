@@ -104,9 +104,10 @@ def score(train: Embeddings, test: Embeddings, k: int) -> pd.DataFrame:
 
     Notes
     -----
-    The distance of the pair is no part of the score. On the mock survey, pairs that do not go together
+    The distance of the pair is no part of the score: on the mock survey, pairs that do not go together
     are hardly rarer by their true parameters than others, while both other distances are large for rare
-    galaxies, and their sum more so than the larger of them, the local outlier factor or an isolation forest.
+    galaxies, and their sum more so than the larger of the two. An isolation forest does about as well,
+    local outlier factors do not.
     """
     both = np.intersect1d(train.targetid, test.targetid)
     if len(both):
