@@ -143,11 +143,11 @@ def _regression(y_true: np.ndarray, y_pred: np.ndarray, *, relative: bool) -> di
 def _log_residual(y_true: np.ndarray, difference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give ln(1 - R²) of each row and its standard error; NaN where the truth is constant."""
     n = y_true.shape[1]
-    squared = difference**2  # (b, n)
-    spread = (y_true - y_true.mean(axis=1, keepdims=True)) ** 2
-    residual, variance = squared.mean(axis=1), spread.mean(axis=1)
+    influence = y_true - y_true.mean(axis=1, keepdims=True)  # (b, n)
+    residual, variance = (np.einsum("bn,bn->b", v, v) / n for v in (difference, influence))
     variance[variance <= (1e-12 * np.abs(y_true).max(axis=1)) ** 2] = np.nan  # constant but for rounding
     value = np.log(np.maximum(residual / variance, LEAST_RESIDUAL))
-    squared /= np.where(residual > 0, residual, 1)[:, None]
-    spread /= variance[:, None]
-    return value, np.std(squared - spread, axis=1) / np.sqrt(n)
+    influence *= influence
+    influence /= -variance[:, None]
+    influence += difference**2 / np.where(residual > 0, residual, 1)[:, None]  # its mean is 0
+    return value, np.sqrt(np.einsum("bn,bn->b", influence, influence)) / n
