@@ -40,7 +40,8 @@ def panels(table: pd.DataFrame, name: str) -> Figure:
     targets = list(rows.loc[rows["value"].notna(), "target"].drop_duplicates())
     counts = rows.loc[rows["value"].notna(), "n"].astype(int)
     small = int(rows["value"].isna().where(rows["metric"] == "nmad", False).sum())
-    note = f"{counts.min():,}\N{EN DASH}{style.count(counts.max(), 'test galaxies')} per bin"
+    fewest = f"{counts.min():,}\N{EN DASH}" if counts.min() < counts.max() else ""
+    note = f"{fewest}{style.count(counts.max(), 'test galaxies')} per bin"
     if small:
         note += f"; {small} bins of too few galaxies are left out"
     height = 0.3 + 1.12 * len(targets) + 0.42
