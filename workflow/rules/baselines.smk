@@ -39,7 +39,7 @@ rule photometry:
         "../../envs/analysis.yaml"
     params:
         targets=config["zeroshot"]["targets"],
-        k=config["zeroshot"]["k"],
+        k=neighbours(),
         settings={**_RECIPE, "epochs": config["baselines"]["epochs"]["photometry"]},
     script:
         "../scripts/photometry.py"

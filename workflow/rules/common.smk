@@ -336,6 +336,12 @@ def validation_embeddings(trial, *protocols):
     return f"results/{config['run']}/{trial}embeddings/val.parquet" if wanted else []
 
 
+def neighbours():
+    """Neighbours of methods that do not choose their number: `zeroshot.k`, the first of several."""
+    k = config["zeroshot"]["k"]
+    return k[0] if isinstance(k, list) else k
+
+
 def catalogue():
     """The catalogue of properties; without one only redshifts are predicted."""
     entry = published_file("provabgs")

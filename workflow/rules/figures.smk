@@ -6,8 +6,3 @@ wildcard_constraints:
     query="image|spectrum",
     reference="image|spectrum",
     property="(?!summary|annotated_)[A-Za-z0-9_]+",
-
-
-rule figures:
-    input:
-        report_figures(),

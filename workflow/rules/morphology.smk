@@ -112,7 +112,7 @@ rule morphology:
     conda:
         "../../envs/classify.yaml"
     params:
-        k=config["zeroshot"]["k"],
+        k=neighbours(),
         settings={
             key: config["morphology"][key] for key in ("mlp", "bootstrap", "seed")
         },
