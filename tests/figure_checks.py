@@ -2,12 +2,13 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 
 from galaxypair.figures import style
 
 DPI = 100
-SLACK_PX = 1.0  # letters' boxes are a little larger than the letters
+SLACK_PX = 2.0  # letters' boxes are a little larger than the letters
 
 
 class _Recorder(RendererAgg):
@@ -19,7 +20,7 @@ class _Recorder(RendererAgg):
 
     def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):  # noqa: PLR0917 - matplotlib's own
         if mtext is not None and s.strip():
-            self.boxes.append((s, mtext.get_window_extent(self)))
+            self.boxes.append((s, mtext.get_window_extent(self), mtext))
         super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
 
 
@@ -35,21 +36,31 @@ def faults(figure):
     canvas.renderer = renderer
     figure.draw(renderer)
     found = []
-    for s, box in renderer.boxes:
+    for s, box, _ in renderer.boxes:
         outside = max(-box.x0, -box.y0, box.x1 - width, box.y1 - height)
         if outside > SLACK_PX:
             found.append(f"{s!r} is clipped by {outside:.0f} px")
-    boxes = list({(s, *box.extents.round(1)): (s, box) for s, box in renderer.boxes}.values())
-    for i, (s, a) in enumerate(boxes):
-        for other, b in boxes[i + 1 :]:
+    boxes = list({(s, *box.extents.round(1)): (s, box, text) for s, box, text in renderer.boxes}.values())
+    for i, (s, a, text) in enumerate(boxes):
+        for other, b, second in boxes[i + 1 :]:
             over = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-            if min(over) > SLACK_PX:
+            if min(over) > SLACK_PX and not _side_by_side(text, second):
                 found.append(f"{s!r} lies over {other!r} by {min(over):.1f} px")
     for axes in figure.axes:
         drawn = [*axes.lines, *axes.collections, *axes.images, *axes.patches, *axes.texts, *axes.containers]
         if axes.get_visible() and axes.axison and not drawn:
             found.append(f"the panel {axes.get_title(loc='left') or axes.get_title()!r} is empty")
     return found
+
+
+def _side_by_side(text, second):
+    """Slanted labels of ticks: their boxes overlap where they do not."""
+    angle = text.get_rotation()
+    if angle % 90 == 0 or second.get_rotation() != angle:
+        return False
+    (x0, y0), (x1, y1) = (t.get_transform().transform(t.get_position()) for t in (text, second))
+    apart = abs((x1 - x0) * np.sin(np.radians(angle)) - (y1 - y0) * np.cos(np.radians(angle)))
+    return apart > text.get_fontsize() * DPI / 72 - SLACK_PX
 
 
 @contextmanager

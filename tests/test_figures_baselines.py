@@ -7,7 +7,7 @@ import pytest
 import yaml
 from test_figures_tables import check_sizes, texts
 
-from galaxypair import report, tables
+from galaxypair import captions, report, tables
 from galaxypair.figures import baselines
 
 REPO = Path(__file__).resolve().parents[1]
@@ -103,7 +103,7 @@ def test_caption_tells_the_epochs_of_what_is_shown(which):
     settings["baselines"]["epochs"] = {"photometry": 71, "resnet18": 72, "conv_attention": 73}
     section, name, wildcards = report.recognise(f"baselines_{which}")
     template = (REPO / "workflow" / "report" / f"{name}.rst").read_text(encoding="utf-8")
-    text = report.render_caption(template, settings, wildcards)
+    text = captions.fill(template, settings, wildcards, "")
     assert section == "Baselines"
     assert "of 71 epochs" in text
     assert ("of 72 epochs" in text) == ("of 73 epochs" in text) == (which == "all")

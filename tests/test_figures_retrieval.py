@@ -171,13 +171,14 @@ def test_each_neighbour_has_its_panel_and_image(run, neighbours, query, referenc
     assert len(framed(figure, style.MODALITY_COLOURS["both"])) == (query != reference)
 
 
-def test_absent_spectra_leave_an_empty_panel(run, neighbours):
+def test_absent_spectra_are_said_to_be_absent(run, neighbours):
     def lose(shown, rows):
         shown["spectrum"][:] = np.nan
         shown["z"][:] = np.nan
 
     figure = overlay(run, neighbours, change=lose)
     assert texts(figure).count("z unknown") == 1 + retrieval_spectra.SHOWN
+    assert texts(figure).count("no spectrum") == retrieval_spectra.SHOWN
 
 
 def test_scale_is_the_median_and_of_noise_that_of_its_size():

@@ -90,7 +90,7 @@ def draw_cutout(axes: Axes, image: np.ndarray) -> None:
     if np.isfinite(image).any():
         axes.imshow(rgb.upright(rgb.to_rgb(image)), interpolation="antialiased")
     else:
-        _draw_absent(axes, "no image")
+        draw_absent(axes, "no image")
 
 
 def draw_spectrum(axes: Axes, spectrum: np.ndarray, *, bins: int, raw: bool, colour: str) -> None:
@@ -109,8 +109,7 @@ def draw_spectrum(axes: Axes, spectrum: np.ndarray, *, bins: int, raw: bool, col
     """
     flux = without_gaps(spectrum)
     if not np.isfinite(flux).any():
-        style.blank(axes)
-        _draw_absent(axes, "no spectrum")
+        draw_absent(axes, "no spectrum")
         return
     smoothed = smooth(flux, bins)
     low, high = np.nanquantile(smoothed, [0.002, 0.998])
@@ -121,7 +120,15 @@ def draw_spectrum(axes: Axes, spectrum: np.ndarray, *, bins: int, raw: bool, col
     axes.set(xlim=(tables.WAVELENGTH_MIN, tables.WAVELENGTH_MAX), ylim=(min(low, 0), peak * 1.05 + 1e-9))
 
 
-def _draw_absent(axes: Axes, text: str) -> None:
+def draw_absent(axes: Axes, text: str) -> None:
+    """Say in a panel what is not there.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    text : str
+    """
+    style.blank(axes)
     axes.set_facecolor("#F0F0F0")
     axes.text(
         0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=7, color=style.GREY

@@ -47,14 +47,15 @@ def panels(scores: pd.DataFrame, binned: pd.DataFrame) -> Figure:
     _coverage(figure.add_subplot(grid[:, 0]), scores, targets, levels)
     right = [figure.add_subplot(grid[i, 1]) for i in range(3)]
     own = binned[binned["target"] == target]
-    _by_width(right[0], own[own["metric"] == f"error@{levels[0]:g}"], target, levels[0])
+    _by_width(right[0], own[own["metric"] == f"error@{levels[0]:g}"], levels[0])
     of_z = own[own["property"] == "z"]
     _by_redshift(right[1], of_z, [f"coverage@{level:g}" for level in levels])
     for level in levels:
         right[1].axhline(level, color=style.GREY, lw=0.8, ls=":", zorder=0)
-    right[1].set_ylabel(f"coverage, {_name(target)}")
+    right[1].set_ylabel("coverage")
     _by_redshift(right[2], of_z, [f"median_width@{levels[0]:g}"])
-    right[2].set(ylabel=f"{levels[0]:.0%} width, {_name(target)}", xlabel="redshift z", ylim=(0, None))
+    right[2].set(ylabel=f"{levels[0]:.0%} width", xlabel="redshift z", ylim=(0, None))
+    right[0].set_title(style.label(target))
     right[1].tick_params(labelbottom=False)
     figure.legend(
         handles=[*map(_handle, _pairs(scores)), *_kinds(scores)], loc="outside lower center", ncols=4,
@@ -94,7 +95,7 @@ def _coverage(axes: Axes, scores: pd.DataFrame, targets: list[str], levels: Sequ
     axes.xaxis.set_major_locator(MultipleLocator(0.1))
 
 
-def _by_width(axes: Axes, rows: pd.DataFrame, target: str, level: float) -> None:
+def _by_width(axes: Axes, rows: pd.DataFrame, level: float) -> None:
     seen = rows["value"].notna() & (rows["value"] > 0)
     for pair in _pairs(rows):
         own = _of_pair(rows[seen], pair)
@@ -105,7 +106,7 @@ def _by_width(axes: Axes, rows: pd.DataFrame, target: str, level: float) -> None
     line = [ends.min(), ends.max()] if len(ends) else [0, 1]
     axes.plot(line, line, color=style.GREY, lw=0.8, ls=":", zorder=0)
     axes.set(xlim=(0, None), ylim=(0, None))
-    axes.set_xlabel(f"half the {level:.0%} width, {_name(target)}")
+    axes.set_xlabel(f"half the {level:.0%} width")
     axes.set_ylabel(f"{level:.0%} of |error|")
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -113,6 +114,9 @@ def _by_width(axes: Axes, rows: pd.DataFrame, target: str, level: float) -> None
 
 def _by_redshift(axes: Axes, rows: pd.DataFrame, metrics: list[str]) -> None:
     rows = rows[rows["value"].notna()]
+    if rows.empty:
+        look = {"ha": "center", "va": "center", "color": style.GREY}
+        axes.text(0.5, 0.5, "too few galaxies in each bin", transform=axes.transAxes, **look)
     span = rows["bin_median"].max() - rows["bin_median"].min()
     for j, pair in enumerate(style.PAIR_COLOURS):
         for metric in metrics:
@@ -125,10 +129,6 @@ def _by_redshift(axes: Axes, rows: pd.DataFrame, metrics: list[str]) -> None:
             axes.errorbar(x, own["value"], yerr=bars, lw=0.7, elinewidth=0.8, **look)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_locator(MaxNLocator(5))
-
-
-def _name(target: str) -> str:
-    return style.label(target).removeprefix("redshift ")
 
 
 def _of_pair(rows: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:

@@ -124,7 +124,7 @@ def _draw_spectra(axes: Axes, query: np.ndarray, neighbour: np.ndarray) -> None:
             drawn.append(galaxies.smooth(flux, SMOOTHED_BINS))
             axes.plot(galaxies.WAVELENGTH, drawn[-1], color=colour, lw=0.8, alpha=0.9, label=name)
     if not drawn:
-        style.blank(axes)
+        galaxies.draw_absent(axes, "no spectrum")
         return
     low = min(0, *(np.nanquantile(flux, 0.002) for flux in drawn))
     high = max(min(np.nanmax(flux), 1.6 * np.nanquantile(flux, 0.998)) for flux in drawn)
