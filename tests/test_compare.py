@@ -76,18 +76,18 @@ def test_other_models_have_no_value_of_ours(values):
 
 def test_means_are_over_all_their_terms_or_not_given(values):
     own = pd.DataFrame(
-        [("resnet18", "image", "image", t, "r2", v, 0, 1, n)
+        [("resnet18_supervised", "image", "image", t, "r2", v, 0, 1, n)
          for t, v, n in zip(compare.PROPERTIES, (0.1, 0.2, 0.3, 0.8), (9, 8, 7, 6), strict=True)],
         columns=list(tables.METRIC_COLUMNS),
     )  # fmt: skip
-    row = "protocol == 'resnet18' and target == 'properties'"
+    row = "protocol == 'resnet18_supervised' and target == 'properties'"
     mean = compare.compare(values, [own], "").query(row).iloc[0]
     assert (mean["ours"], mean["n"]) == (pytest.approx(0.35), 6)
     assert np.isnan(mean["low"])
     assert np.isnan(compare.compare(values, [own[:-1]], "").query(row).iloc[0]["ours"])
 
 
-@pytest.mark.parametrize("protocols", [[], ["rep", "v2", "adn", "resnet18", "few_shot_mlp"]])
+@pytest.mark.parametrize("protocols", [[], ["rep", "v2", "adn", "resnet18_supervised", "few_shot_mlp"]])
 def test_figure_has_each_row_and_clips_nothing(values, protocols):
     why = "" if protocols else "mock survey: these galaxies are simulated"
     figure = drawing.rows(compare.compare(values, [scores(values, protocols)], why))

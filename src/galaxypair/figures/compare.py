@@ -18,16 +18,16 @@ GROUPS = {  # protocol -> title of its panel
     "adn": "ADN: mean of 16, self included",
     "few_shot_mlp": "Network on embeddings",
     "photometry_mlp_grz": "Supervised, without embeddings",
-    "resnet18": "Supervised, without embeddings",
-    "conv_attention": "Supervised, without embeddings",
+    "resnet18_supervised": "Supervised, without embeddings",
+    "conv_attention_supervised": "Supervised, without embeddings",
     "not stated": "Protocol not stated",
     "morphology_mlp": "Galaxy Zoo: network on embeddings",
     "supervised": "Galaxy Zoo: supervised",
 }
 MODELS = {
     "photometry_mlp_grz": "network on g, r, z",
-    "resnet18": "ResNet-18",
-    "conv_attention": "conv. + attention",
+    "resnet18_supervised": "ResNet-18",
+    "conv_attention_supervised": "conv. + attention",
 }
 TARGETS = {
     "z": "z",
