@@ -7,12 +7,12 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from galaxypair import metrics, tables, zeroshot
+from galaxypair import metrics, protocols, tables
 from galaxypair.properties import REDSHIFTS
 
 logger = logging.getLogger(__name__)
 
-ZERO_SHOT = f"{zeroshot.PROTOCOL}_common"
+ZERO_SHOT = f"{protocols.OWN}_common"
 READS = {"photometry": "photometry", "resnet18": "image", "conv_attention": "spectrum"}  # by how names begin
 KEY = ["protocol", "reference", "query"]
 

@@ -107,15 +107,7 @@ rule baselines:
             for name in BASELINES[wildcards.which]
         ],
         zeroshot="results/{run}/metrics/zeroshot_predictions.parquet",
-        code=code(
-            "baselines",
-            "knn",
-            "metrics",
-            "properties",
-            "protocols",
-            "spaces",
-            "zeroshot",
-        ),
+        code=code("baselines", "metrics", "properties", "protocols", "spaces"),
     output:
         metrics="results/{run}/metrics/baselines_{which}.csv",
     log:
