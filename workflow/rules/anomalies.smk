@@ -27,7 +27,7 @@ rule anomalies:
         "logs/{run}/anomalies.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 16
+    threads: half_the_cores()
     params:
         settings={key: config["anomalies"][key] for key in ("k", "bootstrap", "seed")},
     script:

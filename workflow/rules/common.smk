@@ -336,6 +336,11 @@ def validation_embeddings(trial, *protocols):
     return f"results/{config['run']}/{trial}embeddings/val.parquet" if wanted else []
 
 
+def half_the_cores():
+    """Threads of what is fastest in pairs: searches for neighbours, of which half are not parallel."""
+    return max(1, (workflow.cores or 16) // 2)
+
+
 def neighbours():
     """Neighbours of methods that do not choose their number: `zeroshot.k`, the first of several."""
     k = config["zeroshot"]["k"]

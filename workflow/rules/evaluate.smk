@@ -15,7 +15,7 @@ rule zeroshot:
         "logs/{run}/{trial}zeroshot.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 16
+    threads: half_the_cores()
     params:
         settings=config["zeroshot"],
     script:

@@ -26,7 +26,6 @@ REPORTED += [
         else []
     ),
     *(f"cluster_properties_kmeans_{space}" for space in spaces()),
-    "cluster_information",
 ]
 ON_DEMAND += [
     f"figures/{name}.png"
@@ -39,6 +38,7 @@ ON_DEMAND += [
             if has_pixels()
         ),
         *(figure.format(name) for figure in _CLUSTERS_SHOWN for name in _CLUSTERED),
+        "cluster_information",
     )
     if name not in REPORTED
 ]

@@ -28,7 +28,7 @@ if not predicts():
             "logs/{run}/protocols.benchmark.tsv"
         conda:
             "../../envs/analysis.yaml"
-        threads: 16
+        threads: half_the_cores()
         params:
             sections=config["protocols"],
             settings=config["zeroshot"],

@@ -1,11 +1,9 @@
 # Where zero-shot predictions are good and where not, and their intervals for single galaxies.
-REPORTED += [
-    *(["bins_redshift"] if "z" in config["zeroshot_detail"]["bins"]["by"] else []),
-    "intervals",
-]
+REPORTED += ["intervals"]
 ON_DEMAND += [
     f"figures/{name}.{suffix}"
     for name in [
+        *(["bins_redshift"] if "z" in config["zeroshot_detail"]["bins"]["by"] else []),
         *(
             f"bins_{name}"
             for name in config["zeroshot_detail"]["bins"]["by"]
@@ -61,7 +59,7 @@ rule zeroshot_bins:
         "logs/{run}/zeroshot_bins.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 16
+    threads: half_the_cores()
     params:
         settings=config["zeroshot_detail"]["bins"],
         zeroshot=config["zeroshot"],
@@ -123,7 +121,7 @@ rule intervals:
         "logs/{run}/intervals.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 16
+    threads: half_the_cores()
     params:
         settings=config["zeroshot_detail"]["intervals"],
         bins=config["zeroshot_detail"]["bins"],
@@ -181,7 +179,7 @@ rule learning_curve:
         "logs/{run}/learning_curve.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 16
+    threads: half_the_cores()
     params:
         settings=config["zeroshot_detail"]["learning_curve"],
         zeroshot=config["zeroshot"],
