@@ -137,7 +137,7 @@ def _write_structure(folder: Path, targetid: np.ndarray, rng: np.random.Generato
         table = pd.DataFrame(
             {"space": space, "k": k, "silhouette": 0.3 - 0.02 * (k - 3 - len(space) / 4) ** 2 / k}
         )
-        table["inertia"] = 900.0 / k ** (len(space) / 8)
+        table["inertia"], table["n"] = 900.0 / k ** (len(space) / 8), len(targetid)
         io.write_table(table, folder / f"metrics/kmeans_scan_{space}.csv")
 
 

@@ -197,11 +197,11 @@ def test_annotated_map_has_a_block_of_tiles_and_spectrum_per_cluster(run, method
 
 
 def test_annotated_map_shows_galaxies_of_the_cluster_that_it_names(run, monkeypatch):
-    drawn = []
+    drawn, draw = [], umap_annotated._draw_block
 
     def block(figure, cluster, **parts):
         drawn.append((cluster, parts["images"]))
-        return figure.add_axes((0, 0, 1, 1))
+        return draw(figure, cluster, **parts)
 
     monkeypatch.setattr(umap_annotated, "_draw_block", block)
     annotated(run)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from factories_results import make_results
 
-from galaxypair import captions, io, report, report_tables
+from galaxypair import captions, compare, io, report, report_tables
 from galaxypair import tables as contract
 
 REPO = Path(__file__).resolve().parents[1]
@@ -322,3 +322,18 @@ def test_every_kind_and_outcome_of_the_leak_check_has_words():
     assert set(report_tables.LEAK_KINDS) == set(contract.LEAK_KINDS)
     for outcome in report_tables.LEAK_OUTCOMES:
         assert report_tables.leaks_table(leaks_of(outcome)).notna().all(None)
+
+
+def test_page_greys_what_the_run_does_not_fill_in(tmp_path, settings, tables):
+    published = compare.compare(compare.published_values(), [], "mock survey: these galaxies are simulated")
+    html = page(tmp_path, settings, {**tables, "compare": published})
+    greyed = re.findall(r'<td class="none">— (.*?)</td>', html)
+    assert greyed == ["mock survey: these galaxies are simulated"] * len(published)
+
+
+def test_protocols_have_rows_of_their_own(tables):
+    own = tables["zeroshot"]
+    both = pd.concat([own, own.assign(protocol="v2", value=own["value"] - 1)])
+    table = report_tables.protocols_table(both)
+    assert list(table["protocol"].unique()) == [own["protocol"].iloc[0], "v2"]
+    assert not table.duplicated(["protocol", "target"]).any()

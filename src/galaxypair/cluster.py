@@ -53,7 +53,7 @@ def scan_kmeans(
     labels : ndarray of shape (n,), int64
         Ordered by falling size of the clusters.
     scan : pandas.DataFrame
-        k, silhouette, inertia.
+        k, silhouette, inertia, n (galaxies).
 
     Raises
     ------
@@ -82,9 +82,9 @@ def scan_kmeans(
         silhouette = (
             silhouette_score(vectors[sample], model.labels_[sample]) if 1 < present < len(sample) else np.nan
         )
-        rows.append((k, silhouette, model.inertia_))
-        logger.info("KMeans k = %d: silhouette %.3f, inertia %.4g", *rows[-1])
-    scan = pd.DataFrame(rows, columns=["k", "silhouette", "inertia"])
+        rows.append((k, silhouette, model.inertia_, len(vectors)))
+        logger.info("KMeans k = %d: silhouette %.3f, inertia %.4g, n = %d", *rows[-1])
+    scan = pd.DataFrame(rows, columns=["k", "silhouette", "inertia", "n"])
     best = usable[int(np.argmax(scan["silhouette"].fillna(-np.inf)))]
     return by_size(labels[best]), scan
 

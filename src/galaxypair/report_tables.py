@@ -25,6 +25,7 @@ LEAK_OUTCOMES = {
     "information": "kept: shared sky, not one galaxy",
     "not_checked": "not checked",
 }
+ABSENT = "\N{EM DASH}"  # begins a cell that holds no value; greyed on the page
 METRICS = {
     "r2": "R\u00b2",
     "nmad": "scatter \u03c3 (NMAD)",
@@ -110,6 +111,62 @@ def prediction_table(metrics: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def protocols_table(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Lay out R² under each protocol, a column for each pair of modalities.
+
+    Parameters
+    ----------
+    metrics : pandas.DataFrame
+        `metrics/protocols.csv`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per protocol and property.
+    """
+    parts = [
+        score_matrix(rows).assign(protocol=protocol)
+        for protocol, rows in metrics.groupby("protocol", sort=False)
+    ]
+    table = pd.concat(parts, ignore_index=True).fillna("")
+    return table[["protocol", *table.columns.drop("protocol")]]
+
+
+def compare_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """Lay out published, reproduced and own scores.
+
+    Parameters
+    ----------
+    compared : pandas.DataFrame
+        `metrics/compare.csv`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per published value; where there is none of this run, `ABSENT` and the reason.
+    """
+    own = [
+        f"{ABSENT} {row.reason}" if pd.isna(row.ours) else style.interval(row.ours, row.low, row.high)
+        for row in compared.itertuples()
+    ]
+    return pd.DataFrame(
+        {
+            "protocol": compared["protocol"],
+            "model": compared["model"],
+            PAIR: compared["query"] + ARROW + compared["reference"],
+            "property": compared["target"],
+            "metric": compared["metric"].replace(METRICS),
+            "published": [_cited(*v) for v in compared[["published", "published_by"]].to_numpy()],
+            "reproduced": [_cited(*v) for v in compared[["reproduced", "reproduced_by"]].to_numpy()],
+            "this run": own,
+        }
+    ).fillna("")
+
+
+def _cited(value: float, source: str) -> str:
+    return "" if pd.isna(value) else f"{value:.3g} ({source})"
+
+
 def ledger_table(ledger: pd.DataFrame) -> pd.DataFrame:
     """Count the galaxies by what became of them.
 
@@ -193,7 +250,8 @@ def collect_tables(read: Mapping[str, pd.DataFrame], benchmarks: Path) -> dict[s
     Parameters
     ----------
     read : mapping of str to pandas.DataFrame
-        `ledger` and those of `leaks`, `losses`, `zeroshot`, `retrieval`, `predictions` that the run has.
+        `ledger` and those of `leaks`, `losses`, `zeroshot`, `protocols`, `compare`, `retrieval` and
+        `predictions` that the run has.
     benchmarks : Path
         See `resources_table`.
 
@@ -210,6 +268,12 @@ def collect_tables(read: Mapping[str, pd.DataFrame], benchmarks: Path) -> dict[s
     if "zeroshot" in read:
         for metric, title in METRICS.items():
             made[f"Zero-shot regression: {title} ({PAIR})"] = score_matrix(read["zeroshot"], metric)
+    if "protocols" in read:
+        made[f"Zero-shot regression by protocol: {METRICS['r2']} ({PAIR})"] = protocols_table(
+            read["protocols"]
+        )
+    if "compare" in read:
+        made["Published, reproduced and own scores"] = compare_table(read["compare"])
     if "retrieval" in read:
         made["Retrieval"] = retrieval_table(read["retrieval"])
     if "predictions" in read:

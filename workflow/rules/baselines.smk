@@ -10,7 +10,7 @@ _RECIPE = {
 }
 
 if _PHOTOMETRY:
-    REPORTED.append("baselines_photometry")
+    ON_DEMAND.append("figures/baselines_photometry.png")
 
 if _NETWORKS:
     ON_DEMAND += ["metrics/baselines_all.csv", "figures/baselines_all.png"]

@@ -5,6 +5,10 @@ rule report:
         ledger="results/{run}/dataset/ledger.parquet",
         leaks=leak_check(),
         zeroshot=[] if predicts() else "results/{run}/metrics/zeroshot.csv",
+        protocols=(
+            "results/{run}/metrics/protocols.csv" if "protocols" in REPORTED else []
+        ),
+        compare=[] if predicts() else "results/{run}/metrics/compare.csv",
         retrieval=(
             []
             if predicts() or not has_pairs()

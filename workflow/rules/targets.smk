@@ -56,8 +56,10 @@ def report_figures():
 
 def all_figures():
     """Figures that `snakemake everything` draws: those of the report first."""
-    further = [path for path in on_demand() if path.endswith(".png")]
-    return [*report_figures(), *further]
+    further = (
+        Path(path).with_suffix(".png") for path in on_demand() if "/figures/" in path
+    )
+    return list(dict.fromkeys([*report_figures(), *map(str, further)]))
 
 
 def on_demand():

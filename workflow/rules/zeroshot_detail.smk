@@ -1,8 +1,8 @@
 # Where zero-shot predictions are good and where not, and their intervals for single galaxies.
-REPORTED += ["intervals"]
 ON_DEMAND += [
     f"figures/{name}.{suffix}"
     for name in [
+        "intervals",
         *(["bins_redshift"] if "z" in config["zeroshot_detail"]["bins"]["by"] else []),
         *(
             f"bins_{name}"

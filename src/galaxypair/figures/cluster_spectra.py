@@ -47,6 +47,9 @@ def medians(spectra: Mapping[str, np.ndarray], n: int, method: str, space: str) 
         text = f"{spectra['used'][i]:,} of\n{spectra['size'][i]:,}"
         cluster_gallery.name_row(figure, int(name), text, top + 0.4 * ROW_IN)
     axes.set_xlabel(r"rest wavelength [$\mathrm{\AA}$, vacuum]")
+    middle = NAMES_IN + ROW_IN * len(names) / 2
+    text = "flux / its median" if len(names) > 1 else "flux /\nits median"
+    style.write(figure, text, style.PAGE_IN - 0.13, middle, rotation=90, va="center", ha="center", fontsize=8)
     return figure
 
 

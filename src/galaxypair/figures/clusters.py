@@ -182,7 +182,7 @@ def scan(scans: Mapping[str, pd.DataFrame]) -> Figure:
     Parameters
     ----------
     scans : mapping of space to pandas.DataFrame
-        `k`, `silhouette`, `inertia`, see `tables`.
+        `k`, `silhouette`, `inertia`, `n`, see `tables`.
 
     Returns
     -------
@@ -192,7 +192,9 @@ def scan(scans: Mapping[str, pd.DataFrame]) -> Figure:
     if not drawn:
         return style.empty("Too few galaxies for clusters: no silhouette was computed.")
     ks = sorted({int(k) for t in drawn.values() for k in t["k"]})
-    note = f"k-means in {len(drawn)} space{'s' if len(drawn) > 1 else ''}, k = {ks[0]}\N{EN DASH}{ks[-1]}"
+    counts = sorted({int(n) for t in drawn.values() for n in t["n"]})
+    sizes = f"{counts[0]:,}\N{EN DASH}" if len(counts) > 1 else ""
+    note = f"{sizes}{style.count(counts[-1], 'test galaxies')}, k-means"
     figure = style.new_figure(style.COLUMN_IN, 3.4, note)
     top, bottom = figure.subplots(2, sharex=True)
     for space, table in drawn.items():
@@ -204,8 +206,8 @@ def scan(scans: Mapping[str, pd.DataFrame]) -> Figure:
         bottom.plot(table["k"], relative, **look)
         bottom.plot(best["k"], relative[table["k"] == best["k"]], "o", ms=8, mfc="none", mec=look["color"])
     top.set(ylabel="silhouette")
-    top.legend(loc="best")
     bottom.set(xlabel="number of clusters k", ylabel=f"inertia / inertia at k = {ks[0]}")
     bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.align_ylabels()
+    figure.legend(loc="outside lower center", ncols=len(drawn))
     return figure

@@ -7,7 +7,7 @@ PCA_COMPONENTS = 4
 # metrics/pca_{space}.csv: space, component (from 1), explained_variance_ratio.
 # clusters/{method}_{space}.parquet: targetid, cluster (-1 = noise of DBSCAN and HDBSCAN).
 CLUSTER_METHODS = ("kmeans", "dbscan", "hdbscan")
-# metrics/kmeans_scan_{space}.csv: space, k, silhouette, inertia.
+# metrics/kmeans_scan_{space}.csv: space, k, silhouette, inertia, n (galaxies).
 CLUSTERING_COLUMNS = (  # metrics/clusterings_{space}.csv: one row per method
     "space",
     "method",
