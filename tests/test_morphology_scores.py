@@ -98,37 +98,22 @@ def test_best_epoch_is_kept_and_not_the_last():
     assert not np.array_equal(long.probabilities(vectors), last.probabilities(vectors))
 
 
-def test_without_validation_galaxies_the_last_epoch_is_kept():
+def test_without_validation_galaxies_those_of_the_train_split_choose():
     train = blobs(200, 1)
     none = tuple(part[:0] for part in train)
     made = classifier.fit(train, none, SETTINGS, seed=1)
     assert (made.probabilities(train[0]).argmax(axis=1) == train[1].argmax(axis=1)).mean() > 0.95
 
 
-def test_galaxies_on_which_people_agree_are_drawn_more_often(monkeypatch):
-    weights = []
-    plain = torch.multinomial
-
-    def noted(weight, *args, **kwargs):
-        weights.append(weight)
-        return plain(weight, *args, **kwargs)
-
-    monkeypatch.setattr(torch, "multinomial", noted)
-    vectors, fractions = blobs(50, 1)
-    fractions[0] = [0.4, 0.3, 0.3]
-    classifier.fit((vectors, fractions), blobs(20, 2), {**SETTINGS, "epochs": 1}, seed=1)
-    np.testing.assert_allclose(weights[0][:2], [0.4, 0.8])
-
-
-def test_layers_are_those_of_the_published_network():
-    network = classifier.perceptron(128, 3, [256, 256, 256], 0.2)
-    kinds = [type(layer).__name__ for layer in network]
-    assert kinds == ["Linear", "Dropout", "ReLU"] * 3 + ["Linear"]
-    assert sum(p.numel() for p in network.parameters()) == 128 * 256 + 256 + 2 * (256**2 + 256) + 256 * 3 + 3
+def test_galaxies_on_which_people_agree_are_drawn_more_often():
+    fractions = np.array([[0.4, 0.3, 0.3], [0.8, 0.1, 0.1]] * 5000, np.float32)
+    rows = classifier._by_agreement(fractions, np.random.default_rng(1))
+    assert rows.shape == (1, 10000)
+    assert np.mean(rows % 2) == pytest.approx(0.8 / 1.2, abs=0.02)
 
 
 def test_divergence_is_told():
-    with pytest.raises(ConfigError, match=r"diverged. Lower `morphology.mlp.learning_rate`"):
+    with pytest.raises(ConfigError, match=r"diverged. Lower `learning_rate`"):
         vectors, fractions = blobs(100, 1)
         classifier.fit((vectors * np.nan, fractions), blobs(20, 2), SETTINGS, seed=1)
 

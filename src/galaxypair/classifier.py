@@ -1,17 +1,12 @@
 """A small network that gives galaxies one of several answers, trained on fractions of votes."""
 
-import copy
-import itertools
-import logging
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from galaxypair.arithmetic import fast_float32
-from galaxypair.errors import ConfigError
-
-logger = logging.getLogger(__name__)
+from galaxypair import small_networks
 
 
 class Classifier:
@@ -19,15 +14,15 @@ class Classifier:
 
     Parameters
     ----------
-    network : nn.Module
-    mean, spread : Tensor of shape (d,)
-        Of the vectors that it was trained on, which it sees in these units.
+    network : MlpBank
+        Of one network.
+    scaling : Scaling
+        Of the vectors that it was trained on.
     """
 
-    def __init__(self, network: nn.Module, mean: Tensor, spread: Tensor) -> None:
-        self._network, self._mean, self._spread = network.eval(), mean, spread
+    def __init__(self, network: small_networks.MlpBank, scaling: small_networks.Scaling) -> None:
+        self._network, self._scaling = network, scaling
 
-    @torch.inference_mode()
     def probabilities(self, vectors: np.ndarray) -> np.ndarray:
         """Probabilities of the answers.
 
@@ -39,32 +34,8 @@ class Classifier:
         -------
         ndarray of shape (n, n_answers), float32
         """
-        x = (torch.from_numpy(vectors) - self._mean) / self._spread
-        return self._network(x).softmax(dim=1).numpy()
-
-
-def perceptron(n_inputs: int, n_answers: int, hidden: list[int], dropout: float) -> nn.Sequential:
-    """Make a network of layers with dropout and ReLU, the last one without.
-
-    Parameters
-    ----------
-    n_inputs, n_answers : int
-    hidden : list of int
-        Sizes of the layers between.
-    dropout : float
-
-    Returns
-    -------
-    nn.Sequential
-        It gives logits.
-    """
-    sizes = [n_inputs, *hidden]
-    layers = [
-        layer
-        for n_in, n_out in itertools.pairwise(sizes)
-        for layer in (nn.Linear(n_in, n_out), nn.Dropout(dropout), nn.ReLU())
-    ]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], n_answers))
+        logits = small_networks.apply(self._network, self._scaling.apply(vectors), 1)
+        return logits[0].softmax(dim=1).numpy()
 
 
 def fit(
@@ -79,8 +50,8 @@ def fit(
     Parameters
     ----------
     train, val : tuple of ndarray
-        Vectors (n, d) and fractions of votes (n, n_answers), float32. Without validation galaxies the
-        last epoch is kept.
+        Vectors (n, d) and fractions of votes (n, n_answers), float32. Without validation galaxies those
+        of the train split choose the epoch.
     settings : dict
         hidden, dropout, learning_rate, batch_size, epochs.
     seed : int
@@ -100,44 +71,33 @@ def fit(
     votes, and batches drawn with replacement by the fraction of the leading answer, so that galaxies on which
     people agree are seen more often. Four things differ. It puts probabilities through a second softmax,
     which bounds its loss from below (for two answers by 0.31); here the loss sees logits. It keeps the
-    best weights by reference, so that it tests the last epoch; here they are copied. It draws its
-    validation galaxies from the train split, here the val split serves. And here each number of the
-    embedding is divided by its spread over the train split: unit vectors have small ones.
+    best weights by reference, so that it tests the last epoch; here they are copied (`small_networks.fit`).
+    It draws its validation galaxies from the train split, here the val split serves. And here each number
+    of the embedding is divided by its spread over the train split: unit vectors have small ones.
     """
-    (x, y), (val_x, val_y) = (tuple(torch.from_numpy(part) for part in pair) for pair in (train, val))
-    mean, spread = x.mean(dim=0), x.std(dim=0, correction=0).clamp_min(1e-6)
-    x, val_x = (x - mean) / spread, (val_x - mean) / spread
-    with torch.random.fork_rng(devices=[]), fast_float32("cpu"):
-        torch.manual_seed(seed)
-        network = perceptron(x.shape[1], y.shape[1], settings["hidden"], settings["dropout"])
-        optimizer = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"], fused=True)
-        lowest, best = float("inf"), None
-        for epoch in range(settings["epochs"]):
-            _epoch(network, optimizer, x, y, settings["batch_size"])
-            loss = _loss(network, val_x, val_y) if len(val_x) else -float(epoch)
-            if loss < lowest:
-                lowest, best, chosen = loss, copy.deepcopy(network.state_dict()), epoch + 1
-    if best is None:
-        raise ConfigError(
-            "The validation loss of the classifier is no number in any epoch: the training diverged. Lower "
-            "`morphology.mlp.learning_rate`."
+    scaling = small_networks.Scaling.of(train[0])
+    parts = [
+        (scaling.apply(vectors), torch.from_numpy(fractions)[None])
+        for vectors, fractions in (train, val if len(val[0]) else train)
+    ]
+    sizes = [train[0].shape[1], *settings["hidden"], train[1].shape[1]]
+    with small_networks.seeded(seed) as rng:
+        network = small_networks.MlpBank(1, sizes, settings["dropout"])
+        small_networks.fit(
+            network,
+            _cross_entropy,
+            *parts,
+            partial(_by_agreement, train[1]),
+            rng=rng,
+            **{key: settings[key] for key in ("epochs", "batch_size", "learning_rate")},
         )
-    logger.debug("epoch %d of %d is kept (validation loss %.3f)", chosen, settings["epochs"], lowest)
-    network.load_state_dict(best)
-    return Classifier(network, mean, spread)
+    return Classifier(network, scaling)
 
 
-def _epoch(
-    network: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, batch_size: int
-) -> None:
-    network.train()
-    agreement = y.max(dim=1).values
-    for rows in torch.multinomial(agreement, len(x), replacement=True).split(batch_size):
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
-        optimizer.step()
+def _by_agreement(fractions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    leading = fractions.max(axis=1).astype(np.float64)
+    return rng.choice(len(leading), (1, len(leading)), p=leading / leading.sum())
 
 
-@torch.no_grad()
-def _loss(network: nn.Module, x: Tensor, y: Tensor) -> float:
-    return float(nn.functional.cross_entropy(network.eval()(x), y))
+def _cross_entropy(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    return -(y * network(x).log_softmax(dim=2)).sum(dim=2).mean(dim=1)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-import torch
 
 from galaxypair import class_scores, classifier, tables, zeroshot
 from galaxypair.errors import DataError
@@ -60,7 +59,6 @@ def evaluate(
         space: {split: space_vectors(embeddings, space) for split, embeddings in splits.items()}
         for space in tables.SPACES
     }
-    torch.set_num_threads(1)  # the networks are small, and sums then have one order on every machine
     rng = np.random.default_rng(seed)
     scores, predictions = [], []
     for question, part in labels.groupby("question", observed=True, sort=False):

@@ -92,6 +92,7 @@ class MlpBank(nn.Module):
 
 
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+Draw = Callable[[np.random.Generator], np.ndarray]
 
 
 def fit(
@@ -99,7 +100,7 @@ def fit(
     loss: Loss,
     train: tuple[Tensor, Tensor],
     val: tuple[Tensor, Tensor],
-    rows: np.ndarray,
+    rows: np.ndarray | Draw,
     *,
     epochs: int,
     batch_size: int,
@@ -113,14 +114,15 @@ def fit(
     network : nn.Module
         One network, or k of them whose parameters all have a leading axis of length k, see `MlpBank`.
     loss : callable
-        Gets the network, x of shape (k, batch, d) and y of shape (k, batch); gives the mean loss of each
-        network, shape (k,). The networks are independent, so their sum is what is minimised.
+        Gets the network, x of shape (k, batch, d) and y of shape (k, batch, ...); gives the mean loss of
+        each network, shape (k,). The networks are independent, so their sum is what is minimised.
     train, val : tuple of Tensor
-        x of shape (n, d) and y of shape (k, n), scaled (each network may have a scale of its own).
-    rows : ndarray of shape (k, m), int64
-        Rows of `train` that each network is trained on.
+        x of shape (n, d) and y of shape (k, n, ...), scaled (each network may have a scale of its own).
+    rows : ndarray of shape (k, m), int64, or callable
+        Rows of `train` that each network is trained on: each epoch goes once through them, in an order
+        of its own. Or what draws those of an epoch.
     epochs, batch_size : int
-        Each epoch goes once through the rows, in an order of its own; the last batch may be smaller.
+        The last batch of an epoch may be smaller.
     learning_rate : float
     rng : numpy.random.Generator
         Of the orders. Dropout draws from torch's own generator, see `seeded`.
@@ -143,17 +145,19 @@ def fit(
     epoch whose loss is not a number is never the best one.
     """
     optimiser = torch.optim.Adam(network.parameters(), learning_rate, fused=True)
-    lowest = torch.full((len(rows),), torch.inf)
+    k = len(train[1])
+    each = torch.arange(k)[:, None]
+    lowest = torch.full((k,), torch.inf)
     best = {name: value.clone() for name, value in network.state_dict().items()}
     history = []
     for _ in range(epochs):
         network.train()
-        order = torch.from_numpy(rng.permuted(rows, axis=1))
+        order = torch.from_numpy(rows(rng) if callable(rows) else rng.permuted(rows, axis=1))
         for batch in order.split(batch_size, dim=1):
             optimiser.zero_grad()
-            loss(network, train[0][batch], train[1].gather(1, batch)).sum().backward()
+            loss(network, train[0][batch], train[1][each, batch]).sum().backward()
             optimiser.step()
-        found = _mean_loss(network, loss, val, len(rows))
+        found = _mean_loss(network, loss, val, k)
         better = found < lowest
         lowest = torch.where(better, found, lowest)
         for name, value in network.state_dict().items():

@@ -18,7 +18,7 @@ rule few_shot:
     benchmark:
         "logs/{run}/few_shot.benchmark.tsv"
     conda:
-        "../../envs/fewshot.yaml"
+        "../../envs/networks.yaml"
     params:
         targets=config["zeroshot"]["targets"],
         settings=config["few_shot"],
@@ -51,7 +51,7 @@ rule posterior_flows:
     benchmark:
         "logs/{run}/posterior_flows.benchmark.tsv"
     conda:
-        "../../envs/fewshot.yaml"
+        "../../envs/networks.yaml"
     params:
         settings=config["posterior_flow"],
     script:

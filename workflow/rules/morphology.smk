@@ -91,7 +91,6 @@ rule morphology:
         test="results/{run}/embeddings/test.parquet",
         labels="results/{run}/morphology/labels.parquet",
         code=code(
-            "arithmetic",
             "class_scores",
             "classifier",
             "knn",
@@ -99,6 +98,7 @@ rule morphology:
             "morphology_scores",
             "properties",
             "protocols",
+            "small_networks",
             "spaces",
             "zeroshot",
         ),
@@ -110,7 +110,7 @@ rule morphology:
     benchmark:
         "logs/{run}/morphology.benchmark.tsv"
     conda:
-        "../../envs/classify.yaml"
+        "../../envs/networks.yaml"
     params:
         k=neighbours(),
         settings={
