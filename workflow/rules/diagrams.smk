@@ -37,7 +37,6 @@ if makes_model():
     rule model_layers:
         input:
             weights="results/{run}/model/model.safetensors",
-            config="results/{run}/model/config.json",
             code=code(
                 "encoders/aion",
                 "encoders/astrodino",
