@@ -219,7 +219,7 @@ def query_images(gallery: Mapping[str, np.ndarray], total: int) -> Figure:
     for i in range(n):
         line, column = divmod(i, PORTRAITS_IN_ROW)
         left, top = LEFT_IN + column * (side + GAP_IN), line * pitch + title_in
-        style.write(figure, f"TARGETID {gallery['targetid'][i]}", left, top - 0.04, fontsize=7)
+        style.write(figure, f"TARGETID {gallery['targetid'][i]}", left, top - 0.04, fontsize=6)
         axes = style.place(figure, left, top, side, side)
         galaxies.draw_cutout(axes, gallery["image"][i])
         style.caption(axes, galaxies.redshift(gallery["z"][i]), "bottom")
