@@ -76,8 +76,9 @@ def typed(value: Any, schema: dict) -> Any:
         Copy; what cannot be read as the type asked for stays, for `check` to refuse.
     """
     if isinstance(value, dict):
-        parts = schema.get("properties", {})
-        return {key: typed(part, parts.get(key, {})) for key, part in value.items()}
+        parts, others = schema.get("properties", {}), schema.get("additionalProperties")
+        others = others if isinstance(others, dict) else {}
+        return {key: typed(part, parts.get(key, others)) for key, part in value.items()}
     if isinstance(value, list):
         return [typed(item, schema.get("items", {})) for item in value]
     kinds = schema.get("type", "string")
