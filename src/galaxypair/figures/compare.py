@@ -21,7 +21,7 @@ GROUPS = {  # protocol -> title of its panel
     "resnet18_supervised": "Supervised, without embeddings",
     "conv_attention_supervised": "Supervised, without embeddings",
     "not stated": "Protocol not stated",
-    "morphology_mlp": "Galaxy Zoo: network on embeddings",
+    "morphology_mlp": "Galaxy Zoo: on embeddings",
     "supervised": "Galaxy Zoo: supervised",
 }
 MODELS = {
