@@ -65,6 +65,7 @@ def test_captions_are_latex_that_an_old_engine_reads(settings, name, wildcards):
     text = captions.latex_figure(Path("a_b.pdf"), filled)
     assert text.isascii()
     assert text.count("{") == text.count("}")
+    assert "textquotedbl{" not in text
     assert "\\DU" not in text  # commands that docutils defines in a preamble of its own
 
 

@@ -164,7 +164,8 @@ def as_latex(text: str) -> str:
     encoder = UnicodeToLatexEncoder(
         non_ascii_only=True, unknown_char_policy="keep", unknown_char_warning=False
     )
-    return " ".join(encoder.unicode_to_latex(body).split())
+    text = encoder.unicode_to_latex(body).replace(r"\textquotedbl{}", "''")  # which is not in every font
+    return " ".join(text.split())
 
 
 def latex_figure(pdf: Path, text: str) -> str:
