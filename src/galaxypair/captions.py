@@ -184,7 +184,7 @@ def latex_figure(pdf: Path, text: str) -> str:
     lines = [
         r"\begin{figure*}",
         r"\centering",
-        rf"\includegraphics[width=\textwidth,keepaspectratio]{{{pdf.name}}}",
+        rf"\includegraphics{{{pdf.name}}}",  # drawn for one column or both: letters have the size of print
         rf"\caption{{{as_latex(text)}}}",
         rf"\label{{fig:{pdf.stem}}}",
         r"\end{figure*}",
