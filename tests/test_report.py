@@ -337,3 +337,11 @@ def test_protocols_have_rows_of_their_own(tables):
     table = report_tables.protocols_table(both)
     assert list(table["protocol"].unique()) == [own["protocol"].iloc[0], "v2"]
     assert not table.duplicated(["protocol", "target"]).any()
+
+
+@pytest.mark.parametrize(("protocol", "leaks"), [("adn", True), ("v2", False)])
+def test_protocol_that_leaks_is_named_in_the_title(tmp_path, tables, protocol, leaks):
+    read = {**tables, "protocols": tables["zeroshot"].assign(protocol=protocol)}
+    titles = [title for title in report_tables.collect_tables(read, tmp_path) if "by protocol" in title]
+    assert len(titles) == 1
+    assert ("among its own neighbours" in titles[0]) is leaks

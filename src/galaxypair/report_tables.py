@@ -269,7 +269,8 @@ def collect_tables(read: Mapping[str, pd.DataFrame], benchmarks: Path) -> dict[s
         for metric, title in METRICS.items():
             made[f"Zero-shot regression: {title} ({PAIR})"] = score_matrix(read["zeroshot"], metric)
     if "protocols" in read:
-        leak = "; adn: each galaxy among its own neighbours" * (read["protocols"]["protocol"] == "adn").any()
+        leaks = "adn" in set(read["protocols"]["protocol"])
+        leak = "; adn: each galaxy among its own neighbours" if leaks else ""
         title = f"Zero-shot regression by protocol: {METRICS['r2']} ({PAIR}{leak})"
         made[title] = protocols_table(read["protocols"])
     if "compare" in read:
