@@ -213,16 +213,13 @@ def test_labels_of_test_galaxies_shape_no_prediction(results):
     assert (changed["label"].astype(str) != predictions["label"].astype(str)).all()
 
 
-def test_train_galaxy_that_is_also_a_test_galaxy_teaches_nothing(results):
-    splits, labels, _, predictions = results
-    train, test = splits["train"], splits["test"]
-    raw, unit = (
-        {m: np.concatenate([getattr(part, kind)[m] for part in (train, test)]) for m in tables.MODALITIES}
-        for kind in ("raw", "unit")
-    )
-    both = io.Embeddings(np.r_[train.targetid, test.targetid], raw, unit)
-    found = run({**splits, "train": both}, labels)[1]
-    assert (found["predicted"].astype(str) == predictions["predicted"].astype(str)).all()
+def test_a_galaxy_in_two_splits_stops_the_run(results):
+    splits, labels, _, _ = results
+    train = splits["train"]
+    ids = np.concatenate([splits["test"].targetid[:1], train.targetid[1:]])
+    planted = splits | {"train": io.Embeddings(ids, train.raw, train.unit)}
+    with pytest.raises(DataError, match=rf"TARGETID {ids[0]}\)"):
+        run(planted, labels)
 
 
 def test_galaxies_without_a_modality_are_left_out_of_its_spaces():

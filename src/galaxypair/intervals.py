@@ -13,10 +13,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from galaxypair import knn, tables
+from galaxypair.apart import check_splits
 from galaxypair.interval_scores import CROSS, KEY, VAL, summarise
 from galaxypair.io import Embeddings
 from galaxypair.properties import choose_targets, label_matrix
-from galaxypair.protocols import PAIRS, check_apart
+from galaxypair.protocols import PAIRS
 from galaxypair.spaces import space_vectors
 
 logger = logging.getLogger(__name__)
@@ -277,8 +278,7 @@ def evaluate(
     Tame-Narvaez et al. (2026), arXiv:2606.07771: on the frozen embeddings of a foundation model of galaxies
     conformal intervals hold their level, those of ensembles and of dropout do not.
     """
-    for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
-        check_apart(splits[first], splits[second], f"the {first} and the {second} split")
+    check_splits(splits)
     names = choose_targets(properties, targets)
     predicted = predict(splits["train"], (splits["val"], splits["test"]), properties, names, k)
     intervals = cross_fitted(predicted, levels, folds, rng)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from galaxypair import tables
+from galaxypair.apart import check_splits
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
 from galaxypair.properties import target_values
@@ -45,8 +46,7 @@ def labelled_splits(
     Parameters
     ----------
     embeddings : mapping of {"train", "val", "test"} to Embeddings
-        A galaxy of train that is also in val or test, or of val that is in test, is left out there. Without
-        any val galaxies, as imported embeddings may be, every tenth of train takes their place.
+        Without any val galaxies, as imported embeddings may be, every tenth of train takes their place.
     properties : pandas.DataFrame
         `targetid` and the properties.
     targets : sequence of str
@@ -63,20 +63,15 @@ def labelled_splits(
     Raises
     ------
     DataError
-        If nothing is left at all.
+        If a galaxy is in two splits, or nothing is left at all.
     """
+    check_splits(embeddings)
     embeddings = _with_val(embeddings)
     labels = pd.DataFrame({t: target_values(properties, t) for t in targets})
     labels.index = pd.Index(properties["targetid"])
-    seen = {"train": ["val", "test"], "val": ["test"], "test": []}
-    alone = {
-        split: ~np.isin(own.targetid, np.concatenate([own.targetid[:0], *others]))
-        for split, own in embeddings.items()
-        for others in [[embeddings[other].targetid for other in seen[split]]]
-    }
     some = False
     for space in tables.SPACES:
-        vectors = {split: _vectors(own, space, alone[split]) for split, own in embeddings.items()}
+        vectors = {split: space_vectors(own, space) for split, own in embeddings.items()}
         rows = {split: labels.reindex(targetid) for split, (targetid, _) in vectors.items()}
         for target in targets:
             splits = {
@@ -106,12 +101,6 @@ def _with_val(embeddings: Mapping[str, Embeddings]) -> Mapping[str, Embeddings]:
 def _rows(own: Embeddings, rows: np.ndarray) -> Embeddings:
     raw, unit = ({m: v[rows] for m, v in kind.items()} for kind in (own.raw, own.unit))
     return Embeddings(own.targetid[rows], raw, unit)
-
-
-def _vectors(own: Embeddings, space: str, alone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    targetid, vectors = space_vectors(own, space)
-    keep = np.isin(targetid, own.targetid[alone])
-    return targetid[keep], vectors[keep]
 
 
 def _with_label(targetid: np.ndarray, vectors: np.ndarray, values: np.ndarray) -> Labelled:

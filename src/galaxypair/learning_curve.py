@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from galaxypair import metrics, tables
+from galaxypair.apart import check_apart
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
 from galaxypair.properties import choose_targets, label_matrix
-from galaxypair.protocols import OWN, check_apart
+from galaxypair.protocols import OWN
 from galaxypair.spaces import space_vectors
 from galaxypair.zeroshot import predict_pairs
 

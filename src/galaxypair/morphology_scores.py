@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from galaxypair import class_scores, classifier, tables, zeroshot
+from galaxypair.apart import check_splits
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
 from galaxypair.spaces import space_vectors
@@ -53,8 +54,10 @@ def evaluate(
     Raises
     ------
     DataError
-        If there is no question with k labelled train galaxies, two answers among them and a test galaxy.
+        If a galaxy is in two splits, or there is no question with k labelled train galaxies, two answers
+        among them and a test galaxy.
     """
+    check_splits(splits)
     vectors = {
         space: {split: space_vectors(embeddings, space) for split, embeddings in splits.items()}
         for space in tables.SPACES
@@ -101,13 +104,11 @@ def _fractions(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def _labelled(vectors: Mapping[str, tuple[np.ndarray, np.ndarray]], wide: pd.DataFrame) -> dict[str, Part]:
-    """Galaxies of each split that have embedding and label; none of the test split elsewhere."""
+    """Galaxies of each split that have embedding and label."""
     data = {}
     for split, (targetid, values) in vectors.items():
         row = wide.index.get_indexer(targetid)
         use = row >= 0
-        if split != "test":
-            use &= ~np.isin(targetid, vectors["test"][0])
         data[split] = (targetid[use], values[use], wide.to_numpy()[row[use]])
     return data
 

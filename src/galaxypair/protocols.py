@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from galaxypair import tables
-from galaxypair.errors import ConfigError, DataError, TooFewError
+from galaxypair.apart import check_apart
+from galaxypair.errors import ConfigError, TooFewError
 from galaxypair.io import Embeddings
 from galaxypair.spaces import space_vectors
 
@@ -23,7 +24,6 @@ PAIRS = (  # (reference, query): what `zeroshot.evaluate` predicts
     *((reference, query) for reference in tables.MODALITIES for query in tables.MODALITIES),
     ("both", "both"),
 )
-SHOWN = 3  # TARGETIDs that a message names
 
 
 @dataclass(frozen=True)
@@ -158,31 +158,6 @@ def pools(
     if not protocol.with_self:
         check_apart(references, queries, f"references and queries of the protocol `{protocol.name}`")
     return comparable(protocol, references, queries)
-
-
-def check_apart(first: Embeddings, second: Embeddings, what: str) -> None:
-    """Refuse galaxies that are on both sides.
-
-    Parameters
-    ----------
-    first, second : Embeddings
-    what : str
-        The two sides, for the message.
-
-    Raises
-    ------
-    DataError
-        Naming the TARGETIDs.
-    """
-    shared = np.intersect1d(first.targetid, second.targetid)
-    if len(shared):
-        named = ", ".join(map(str, shared[:SHOWN])) + (", ..." if len(shared) > SHOWN else "")
-        raise DataError(
-            f"{len(shared)} galaxies are among both {what} (TARGETID {named}): their properties would be "
-            "predicted from themselves. Make the splits and embeddings anew: your command with `--forcerun "
-            "preprocess` added (`import_embeddings` where these are imported); if it stays, the source names "
-            "them in two splits: take them out of one."
-        )
 
 
 def comparable(

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from galaxypair import knn, metrics, tables
+from galaxypair.apart import check_apart
 from galaxypair.errors import TooFewError
 from galaxypair.io import Embeddings
 from galaxypair.properties import REDSHIFTS, choose_targets, label_matrix
-from galaxypair.protocols import PAIRS, Protocol, check_apart, comparable, pools
+from galaxypair.protocols import PAIRS, Protocol, comparable, pools
 from galaxypair.spaces import space_vectors
 
 logger = logging.getLogger(__name__)

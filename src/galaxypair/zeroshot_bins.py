@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from galaxypair import metrics, tables
+from galaxypair.apart import check_apart
 from galaxypair.errors import DataError
 from galaxypair.io import Embeddings
 from galaxypair.knn import nearest
 from galaxypair.properties import REDSHIFTS, target_values
-from galaxypair.protocols import OWN, PAIRS, check_apart
+from galaxypair.protocols import OWN, PAIRS
 from galaxypair.spaces import space_vectors
 
 logger = logging.getLogger(__name__)

@@ -20,6 +20,7 @@ rule photometry:
     input:
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
+            "apart",
             "knn",
             "metrics",
             "photometry",
@@ -107,7 +108,7 @@ rule baselines:
             for name in BASELINES[wildcards.which]
         ],
         zeroshot="results/{run}/metrics/zeroshot_predictions.parquet",
-        code=code("baselines", "metrics", "properties", "protocols", "spaces"),
+        code=code("apart", "baselines", "metrics", "properties", "protocols", "spaces"),
     output:
         metrics="results/{run}/metrics/baselines_{which}.csv",
     log:

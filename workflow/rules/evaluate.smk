@@ -4,7 +4,9 @@ rule zeroshot:
         val=lambda wildcards: validation_embeddings(wildcards.trial),
         test="results/{run}/{trial}embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
-        code=code("knn", "metrics", "properties", "protocols", "spaces", "zeroshot"),
+        code=code(
+            "apart", "knn", "metrics", "properties", "protocols", "spaces", "zeroshot"
+        ),
     output:
         metrics="results/{run}/{trial}metrics/zeroshot.csv",
         predictions="results/{run}/{trial}metrics/zeroshot_predictions.parquet",

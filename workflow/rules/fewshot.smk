@@ -8,7 +8,13 @@ rule few_shot:
         test="results/{run}/embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
-            "few_shot", "labelled", "metrics", "properties", "small_networks", "spaces"
+            "apart",
+            "few_shot",
+            "labelled",
+            "metrics",
+            "properties",
+            "small_networks",
+            "spaces",
         ),
     output:
         metrics="results/{run}/metrics/few_shot.csv",
@@ -33,6 +39,7 @@ rule posterior_flows:
         test="results/{run}/embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
+            "apart",
             "conditional_flow",
             "labelled",
             "metrics",

@@ -91,6 +91,7 @@ rule morphology:
         test="results/{run}/embeddings/test.parquet",
         labels="results/{run}/morphology/labels.parquet",
         code=code(
+            "apart",
             "class_scores",
             "classifier",
             "knn",

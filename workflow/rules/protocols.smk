@@ -11,6 +11,7 @@ if not predicts():
             own="results/{run}/metrics/zeroshot.csv",
             own_record="results/{run}/metrics/zeroshot.json",
             code=code(
+                "apart",
                 "knn",
                 "metrics",
                 "properties",

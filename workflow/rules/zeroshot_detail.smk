@@ -49,7 +49,13 @@ rule zeroshot_bins:
             else "results/{run}/metrics/spectrum_snr.parquet"
         ),
         code=code(
-            "knn", "metrics", "properties", "protocols", "spaces", "zeroshot_bins"
+            "apart",
+            "knn",
+            "metrics",
+            "properties",
+            "protocols",
+            "spaces",
+            "zeroshot_bins",
         ),
     output:
         table="results/{run}/metrics/zeroshot_bins.csv",
@@ -102,6 +108,7 @@ rule intervals:
         choice="results/{run}/metrics/zeroshot.json",
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
+            "apart",
             "interval_scores",
             "intervals",
             "knn",
@@ -163,6 +170,7 @@ rule learning_curve:
         choice="results/{run}/metrics/zeroshot.json",
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
+            "apart",
             "knn",
             "learning_curve",
             "metrics",
