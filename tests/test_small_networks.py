@@ -7,7 +7,7 @@ from torch import nn
 
 from galaxypair import small_networks
 from galaxypair.errors import ConfigError
-from galaxypair.small_networks import MlpBank, Scaling
+from galaxypair.small_networks import MlpBank
 
 
 def squared_error(network, x, y):
@@ -24,17 +24,6 @@ def fit(bank, train, val, rows, seed=3, **settings):
     chosen = {"epochs": 5, "batch_size": 16, "learning_rate": 0.01} | settings
     with small_networks.seeded(seed) as rng:
         return small_networks.fit(bank, squared_error, train, val, rows, rng=rng, **chosen)
-
-
-def test_scaling_and_back():
-    values = np.random.default_rng(1).normal(5, 3, (50, 2))
-    values[:, 1] = 7.0  # does not vary
-    scaling = Scaling.of(values)
-    scaled = scaling.apply(values)
-    assert scaled.dtype == torch.float32
-    np.testing.assert_allclose(scaled.mean(dim=0), 0, atol=1e-6)
-    np.testing.assert_allclose(scaled.std(dim=0, correction=0), [1, 0], atol=1e-6)
-    np.testing.assert_allclose(scaling.undo(scaled), values, atol=1e-5)
 
 
 def test_a_bank_of_networks_agrees_with_the_layers_of_torch():

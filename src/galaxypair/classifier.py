@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from galaxypair import small_networks
+from galaxypair.scaling import Scaling
 
 
 class Classifier:
@@ -20,7 +21,7 @@ class Classifier:
         Of the vectors that it was trained on.
     """
 
-    def __init__(self, network: small_networks.MlpBank, scaling: small_networks.Scaling) -> None:
+    def __init__(self, network: small_networks.MlpBank, scaling: Scaling) -> None:
         self._network, self._scaling = network, scaling
 
     def probabilities(self, vectors: np.ndarray) -> np.ndarray:
@@ -34,7 +35,7 @@ class Classifier:
         -------
         ndarray of shape (n, n_answers), float32
         """
-        logits = small_networks.apply(self._network, self._scaling.apply(vectors), 1)
+        logits = small_networks.apply(self._network, small_networks.tensor(self._scaling.apply(vectors)), 1)
         return logits[0].softmax(dim=1).numpy()
 
 
@@ -75,9 +76,9 @@ def fit(
     It draws its validation galaxies from the train split, here the val split serves. And here each number
     of the embedding is divided by its spread over the train split: unit vectors have small ones.
     """
-    scaling = small_networks.Scaling.of(train[0])
+    scaling = Scaling.of(train[0])
     parts = [
-        (scaling.apply(vectors), torch.from_numpy(fractions)[None])
+        (small_networks.tensor(scaling.apply(vectors)), torch.from_numpy(fractions)[None])
         for vectors, fractions in (train, val if len(val[0]) else train)
     ]
     sizes = [train[0].shape[1], *settings["hidden"], train[1].shape[1]]

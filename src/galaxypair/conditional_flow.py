@@ -11,7 +11,7 @@ from zuko.flows.gaussianization import ElementWiseTransform
 
 from galaxypair import small_networks
 from galaxypair.labelled import Labelled
-from galaxypair.small_networks import Scaling
+from galaxypair.scaling import Scaling
 
 logger = logging.getLogger(__name__)
 
@@ -106,14 +106,14 @@ class Posterior:
             losses = small_networks.fit(
                 self._flow,
                 lambda flow, x, y: -flow.log_prob(x, y).mean(dim=1),
-                *((self._x.apply(own.x), self._y.apply(own.y)[None]) for own in (train, val)),
+                *((self._scaled_x(own.x), self._scaled_y(own.y)[None]) for own in (train, val)),
                 np.arange(len(train.y))[None],
                 epochs=settings["epochs"],
                 batch_size=settings["batch_size"],
                 learning_rate=settings["learning_rate"],
                 rng=rng,
             )[:, 0]
-        self._flow.recalibrate(self._x.apply(val.x), self._y.apply(val.y))
+        self._flow.recalibrate(self._scaled_x(val.x), self._scaled_y(val.y))
         best = int(np.nanargmin(losses))
         logger.info(
             "%s: lowest validation loss %.3f in epoch %d of %d (last: %.3f); widened by %.2f",
@@ -139,7 +139,7 @@ class Posterior:
         ndarray of shape (..., n), float64
             Natural, per unit of y.
         """
-        found = self._flow.log_prob(self._x.apply(x), self._y.apply(y))
+        found = self._flow.log_prob(self._scaled_x(x), self._scaled_y(y))
         return found.numpy().astype(np.float64) - np.log(self._y.scale)
 
     @torch.no_grad()
@@ -155,7 +155,7 @@ class Posterior:
         -------
         ndarray of shape (n,), float64
         """
-        return self._flow.share_below(self._x.apply(x), self._y.apply(y)).numpy()
+        return self._flow.share_below(self._scaled_x(x), self._scaled_y(y)).numpy()
 
     @torch.no_grad()
     def quantiles(self, x: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -171,4 +171,11 @@ class Posterior:
         -------
         ndarray of shape (m, n), float64
         """
-        return self._y.undo(self._flow.quantiles(self._x.apply(x), levels))
+        found = self._flow.quantiles(self._scaled_x(x), levels)
+        return self._y.undo(found.numpy().astype(np.float64))
+
+    def _scaled_x(self, x: np.ndarray) -> Tensor:
+        return small_networks.tensor(self._x.apply(x))
+
+    def _scaled_y(self, y: np.ndarray) -> Tensor:
+        return small_networks.tensor(self._y.apply(y))

@@ -17,7 +17,8 @@ from galaxypair.io import Embeddings
 from galaxypair.labelled import Labelled, labelled_splits
 from galaxypair.properties import REDSHIFTS, choose_targets
 from galaxypair.runtime import Progress
-from galaxypair.small_networks import MlpBank, Scaling
+from galaxypair.scaling import Scaling
+from galaxypair.small_networks import MlpBank, tensor
 
 logger = logging.getLogger(__name__)
 
@@ -133,16 +134,16 @@ def train_and_predict(
         small_networks.fit(
             bank,
             _squared_error,
-            (inputs.apply(train.x), labels.apply(train.y[:, None]).T),
-            (inputs.apply(val.x[val_rows]), labels.apply(val.y[val_rows, None]).T),
+            (tensor(inputs.apply(train.x)), tensor(labels.apply(train.y[:, None])).T),
+            (tensor(inputs.apply(val.x[val_rows])), tensor(labels.apply(val.y[val_rows, None])).T),
             rows,
             epochs=epochs(n_labels, settings),
             batch_size=settings["batch_size"],
             learning_rate=settings["learning_rate"],
             rng=rng,
         )
-        scaled = small_networks.apply(bank, inputs.apply(splits["test"].x), repeats)
-    return labels.undo(scaled[..., 0].T).T
+        scaled = small_networks.apply(bank, tensor(inputs.apply(splits["test"].x)), repeats)
+    return labels.undo(scaled[..., 0].T.numpy().astype(np.float64)).T
 
 
 def epochs(n_labels: int, settings: dict) -> int:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from galaxypair import tables, zeroshot
 from galaxypair.properties import choose_targets, target_values
+from galaxypair.scaling import Scaling
 
 logger = logging.getLogger(__name__)
 
@@ -106,40 +107,7 @@ def magnitudes(properties: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     found = np.where(np.isfinite(found) & (found > 0), found, np.nan)
     train = found[(properties["split"] == "train").to_numpy()]
     train = train[np.isfinite(train).all(axis=1)]
-    return standardise(found, train) if len(train) else np.full(found.shape, np.nan)
-
-
-def standardise(values: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Subtract the mean of the train galaxies and divide by their scatter, column by column.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n, d)
-    train : ndarray of shape (m, d)
-        Finite, m > 0.
-
-    Returns
-    -------
-    ndarray of shape (n, d)
-        See `scatter` for constant columns.
-    """
-    return (values - train.mean(axis=0)) / scatter(train)
-
-
-def scatter(values: np.ndarray) -> np.ndarray:
-    """Take the standard deviation of each column.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n, d)
-
-    Returns
-    -------
-    ndarray of shape (d,)
-        1 of a constant column.
-    """
-    found = values.std(axis=0)
-    return np.where(found > 0, found, 1.0)
+    return Scaling.of(train).apply(found) if len(train) else np.full(found.shape, np.nan)
 
 
 def _predict(
@@ -190,7 +158,8 @@ def train_mlp(
     from sklearn.neural_network import MLPRegressor
 
     (known, labels), (val_known, val_labels) = train, val
-    wanted, val_wanted = standardise(labels, labels), standardise(val_labels, labels)
+    scaling = Scaling.of(labels)
+    wanted, val_wanted = scaling.apply(labels), scaling.apply(val_labels)
     one = wanted.shape[1] == 1  # scikit-learn wants a vector then
     network = MLPRegressor(
         hidden_layer_sizes=HIDDEN,
@@ -209,4 +178,4 @@ def train_mlp(
             best = copy.deepcopy((network.coefs_, network.intercepts_))
     network.coefs_, network.intercepts_ = best
     predicted = network.predict(queries).reshape(len(queries), -1)
-    return predicted * scatter(labels) + labels.mean(axis=0), losses
+    return scaling.undo(predicted), losses

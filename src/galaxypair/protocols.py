@@ -15,6 +15,7 @@ from galaxypair import tables
 from galaxypair.apart import check_apart
 from galaxypair.errors import ConfigError, TooFewError
 from galaxypair.io import Embeddings
+from galaxypair.scaling import Scaling
 from galaxypair.spaces import space_vectors
 
 logger = logging.getLogger(__name__)
@@ -182,11 +183,9 @@ def comparable(
     scaled: tuple[dict, dict] = ({}, {})
     for modality in tables.MODALITIES:
         known = space_vectors(replace(references, unit=references.raw), modality)[1].astype(np.float64)
-        mean = known.mean(axis=0) if len(known) else np.float64(0)
-        spread = known.std(axis=0) if len(known) else np.float64(1)
-        spread = np.where(spread > 0, spread, 1)  # a dimension that is constant
+        scaling = Scaling.of(known) if len(known) else Scaling(np.float64(0), np.float64(1))
         for out, side in zip(scaled, (references, queries), strict=True):
-            out[modality] = (side.raw[modality] - mean) / spread
+            out[modality] = scaling.apply(side.raw[modality])
     return replace(references, unit=scaled[0]), replace(queries, unit=scaled[1])
 
 

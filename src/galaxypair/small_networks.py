@@ -1,4 +1,4 @@
-"""Small networks on embeddings: scaled input, a training that keeps its best epoch, many side by side.
+"""Small networks on embeddings: a training that keeps its best epoch, many side by side.
 
 A training here is thousands of steps of less than a millisecond, and there are many of them: they run in a
 plain loop, since a trainer of Lightning's takes several times as long for a step as the step itself.
@@ -6,7 +6,6 @@ plain loop, since a trainer of Lightning's takes several times as long for a ste
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -18,43 +17,9 @@ from galaxypair.errors import ConfigError
 BLOCK_ROWS = 8192  # galaxies that a network sees at a time when nothing is trained
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """Mean and standard deviation of some columns.
-
-    Attributes
-    ----------
-    mean, scale : ndarray of shape (d,) or scalar array
-        A column that does not vary has scale 1.
-    """
-
-    mean: np.ndarray
-    scale: np.ndarray
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> "Scaling":
-        """Measure columns.
-
-        Parameters
-        ----------
-        values : ndarray of shape (n, d) or (n,)
-
-        Returns
-        -------
-        Scaling
-        """
-        values = np.asarray(values, np.float64)
-        mean, scale = values.mean(axis=0), values.std(axis=0)
-        varies = scale > 1e-9 * np.maximum(np.abs(mean), 1e-9)
-        return cls(mean, np.where(varies, scale, 1.0))
-
-    def apply(self, values: np.ndarray) -> Tensor:
-        """Shift and divide; give a tensor of float32."""
-        return torch.from_numpy(((values - self.mean) / self.scale).astype(np.float32))
-
-    def undo(self, values: Tensor) -> np.ndarray:
-        """Bring scaled values back to their unit, as float64."""
-        return values.numpy().astype(np.float64) * self.scale + self.mean
+def tensor(values: np.ndarray) -> Tensor:
+    """Give an array as a tensor of float32."""
+    return torch.from_numpy(values.astype(np.float32))
 
 
 class MlpBank(nn.Module):

@@ -26,6 +26,7 @@ rule photometry:
             "photometry",
             "properties",
             "protocols",
+            "scaling",
             "spaces",
             "zeroshot",
         ),
@@ -108,7 +109,15 @@ rule baselines:
             for name in BASELINES[wildcards.which]
         ],
         zeroshot="results/{run}/metrics/zeroshot_predictions.parquet",
-        code=code("apart", "baselines", "metrics", "properties", "protocols", "spaces"),
+        code=code(
+            "apart",
+            "baselines",
+            "metrics",
+            "properties",
+            "protocols",
+            "scaling",
+            "spaces",
+        ),
     output:
         metrics="results/{run}/metrics/baselines_{which}.csv",
     log:

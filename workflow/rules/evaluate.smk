@@ -5,7 +5,14 @@ rule zeroshot:
         test="results/{run}/{trial}embeddings/test.parquet",
         properties="results/{run}/crossmatch/properties.parquet",
         code=code(
-            "apart", "knn", "metrics", "properties", "protocols", "spaces", "zeroshot"
+            "apart",
+            "knn",
+            "metrics",
+            "properties",
+            "protocols",
+            "scaling",
+            "spaces",
+            "zeroshot",
         ),
     output:
         metrics="results/{run}/{trial}metrics/zeroshot.csv",

@@ -99,6 +99,7 @@ rule morphology:
             "morphology_scores",
             "properties",
             "protocols",
+            "scaling",
             "small_networks",
             "spaces",
             "zeroshot",

@@ -17,6 +17,7 @@ if not predicts():
                 "properties",
                 "protocol_scores",
                 "protocols",
+                "scaling",
                 "spaces",
                 "zeroshot",
             ),

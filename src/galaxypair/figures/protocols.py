@@ -15,7 +15,6 @@ ROW_IN = {True: 0.3, False: 0.2}  # of a pair; lower where more than three prope
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")  # by protocol, as the colours
 LEAK = "X"
 WEIGHTS = {"distance": "inverse distance", "uniform": "all alike"}
-VECTORS = {"unit": "unit", "raw": "raw", "standardised": "standardised"}
 POOLS = {
     "train_to_test": "train to test split",
     "within_test": "within the test split",
