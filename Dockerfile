@@ -1,12 +1,12 @@
 # The whole workflow in one image: docs/containers.md.
 #   docker build -t galaxypair .
 #   docker run --rm --init --user "$(id -u):$(id -g)" -v "$PWD:/work" galaxypair --cores all
-# The base can be pinned further, by digest: --build-arg BASE=python:3.11.15-slim-bookworm@sha256:...
-ARG BASE=python:3.11.15-slim-bookworm
+# The base can be pinned further, by digest: --build-arg BASE=docker.io/library/python:3.11.15-slim-bookworm@sha256:...
+ARG BASE=docker.io/library/python:3.11.15-slim-bookworm
 
 FROM ${BASE} AS build
-# PyPI's PyTorch (CUDA) by default; the small one for CPUs:
-#   --build-arg PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+# PyPI's PyTorch, with CUDA, by default; the small one for CPUs: --build-arg TORCH=cpu
+ARG TORCH=pypi
 ARG PIP_ARGS=""
 ARG HASHES=yes
 # make alone, and thrown away with this stage: the version that Debian has is as good as any
@@ -17,7 +17,7 @@ RUN apt-get update \
 WORKDIR /opt/galaxypair
 COPY Makefile README.md LICENSE pyproject.toml requirements.txt requirements*.lock ./
 COPY src src
-RUN make .venv/.ready PYTHON=python3 PIP_ARGS="${PIP_ARGS}" HASHES="${HASHES}" \
+RUN make .venv/.ready PYTHON=python3 TORCH="${TORCH}" PIP_ARGS="${PIP_ARGS}" HASHES="${HASHES}" \
  && rm -rf /root/.cache
 
 FROM ${BASE}

@@ -1,10 +1,12 @@
 # make demo: the whole workflow on a simulated survey.   make test: every check.   make: this list.
 # Another Python:           make demo PYTHON=python3.12
-# Small CPU build of torch: make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+# Small CPU build of torch, for Linux: make demo TORCH=cpu
 # Packages from elsewhere than PyPI (a cluster's own builds, another CUDA): make demo HASHES=no
 PYTHON ?= python3
 PIP_ARGS ?=
 HASHES ?= yes
+TORCH ?= pypi
+TORCH_INDEX_cpu ?= --extra-index-url https://download.pytorch.org/whl/cpu
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -52,11 +54,10 @@ $(READY): requirements.txt $(wildcard requirements*.lock) pyproject.toml
 # every file is compared with its checksum, also those that others are built with, hence no isolated builds
 packages-yes:
 	@{ $(LOCKED) requirements-build.lock && $(LOCKED) requirements.lock && \
-	  { ! $(BIN)/python -m pip show torch | grep -q '^Requires:.*nvidia' || \
-	    $(LOCKED) requirements-cuda.lock; }; } || { \
+	  $(LOCKED) requirements-torch-$(TORCH).lock $(TORCH_INDEX_$(TORCH)); } || { \
 	  echo "Not installed. If pip speaks of hashes above, it took a file that is not PyPI's. Where you trust the"; \
 	  echo "place that it comes from (pip config list): make HASHES=no, the same versions unchecked."; exit 1; }
 
 packages-no:
 	@sed -n 's/^\([A-Za-z][^ ]*==[^ ]*\).*/\1/p' requirements-build.lock requirements.lock > .venv/versions.txt
-	@$(PIP) --requirement requirements.txt --constraint .venv/versions.txt
+	@$(PIP) --requirement requirements.txt --constraint .venv/versions.txt $(TORCH_INDEX_$(TORCH))

@@ -1,9 +1,8 @@
 """Pin every package of requirements.txt, and all that these bring along, by version and SHA-256.
 
-`python envs/make_locks.py` writes three locks in the folder of requirements.txt:
-requirements-build.lock, what packages without wheels are built with; requirements.lock, all the others;
-requirements-cuda.lock, what only PyPI's build of PyTorch for Linux needs. Versions stay as they are;
-`--upgrade`, or `--upgrade-package NAME`, renews them.
+`python envs/make_locks.py` writes four locks: requirements-build.lock, what packages without wheels are built
+with; requirements-torch-pypi.lock and requirements-torch-cpu.lock, of which one is chosen; requirements.lock,
+all the others. Versions stay as they are; `--upgrade`, or `--upgrade-package NAME`, renews them.
 """
 
 import re
@@ -13,16 +12,17 @@ import tempfile
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
-# the first pattern that fits an entry names its lock
+# what uv resolves; the first pattern that fits an entry names its lock
 LOCKS = {
     "requirements-build.lock": re.compile(r"(setuptools|pybind11)=="),
-    "requirements-cuda.lock": re.compile(r"(nvidia-|cuda-|triton==)"),
+    "requirements-torch-pypi.lock": re.compile(r"(torch==|nvidia-|cuda-|triton==)"),
     "requirements.lock": re.compile(""),
 }
 _HEADER = """\
-# Made by `python envs/make_locks.py` from requirements.txt: versions, and the SHA-256 of every file that PyPI
-# has of each (all systems, all Pythons). Not to be edited.
+# Made by `python envs/make_locks.py` from requirements.txt: versions, and the SHA-256 of every file of each
+# (all systems, all Pythons). Not to be edited.
 """
+CPU_LOCK = "requirements-torch-cpu.lock"
 # PyPI lists its own build of PyTorch alone. These are the files for Linux (x86_64, then aarch64; Python 3.11,
 # 3.12, 3.13, 3.14) of https://download.pytorch.org/whl/cpu, as several projects' locks agree about them.
 CPU_TORCH = {
@@ -54,28 +54,27 @@ def entries(text: str) -> list[str]:
     return [entry for entry in re.split(r"^(?=[A-Za-z])", text, flags=re.MULTILINE) if "==" in entry]
 
 
-def with_cpu_build(entry: str) -> str:
-    """Add the checksums of PyTorch's CPU build to its entry; other entries stay.
+def cpu_torch(version: str) -> str:
+    """Pin PyTorch's CPU build.
 
     Parameters
     ----------
-    entry : str
+    version : str
 
     Returns
     -------
     str
+        Its entry in a lock.
 
     Raises
     ------
     SystemExit
-        If those of its version are not known.
+        If the checksums of this version are not known.
     """
-    found = re.match(r"torch==(\S+)", entry)
-    if not found:
-        return entry
-    if found[1] not in CPU_TORCH:
-        sys.exit(f"CPU_TORCH in {__file__} has no checksums of torch {found[1]}: add those of its CPU build.")
-    return entry.rstrip("\n") + "".join(f" \\\n    --hash=sha256:{h}" for h in CPU_TORCH[found[1]]) + "\n"
+    if version not in CPU_TORCH:
+        sys.exit(f"CPU_TORCH in {__file__} has no checksums of torch {version}: add those of its CPU build.")
+    lines = [f"torch=={version}+cpu", *(f"    --hash=sha256:{checksum}" for checksum in CPU_TORCH[version])]
+    return " \\\n".join(lines) + "\n"
 
 
 def compile_pins(options: list[str]) -> str:
@@ -110,10 +109,11 @@ def compile_pins(options: list[str]) -> str:
 
 def main() -> None:
     """Write the locks."""
+    pins = compile_pins(sys.argv[1:])
     shares = {name: _HEADER for name in LOCKS}
-    for entry in entries(compile_pins(sys.argv[1:])):
-        name = next(name for name, pattern in LOCKS.items() if pattern.match(entry))
-        shares[name] += with_cpu_build(entry)
+    for entry in entries(pins):
+        shares[next(name for name, pattern in LOCKS.items() if pattern.match(entry))] += entry
+    shares[CPU_LOCK] = _HEADER + cpu_torch(re.search(r"^torch==(\S+)", pins, flags=re.MULTILINE)[1])
     for name, text in shares.items():
         (REPO / name).write_text(text)
 
