@@ -7,18 +7,21 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import TextIO
 
 from tqdm import tqdm
 
 from galaxypair.errors import DataError, GalaxypairError
+from galaxypair.masking import MaskingFormatter, mask
 
 logger = logging.getLogger(__name__)
 
 
 def setup_logging(log: Path | None = None) -> None:
-    """Send records to the terminal and, with time, level and module, to the log of the rule.
+    """Send records, secrets masked, to the terminal and, with time, level and module, to the log of the rule.
 
     Parameters
     ----------
@@ -31,15 +34,21 @@ def setup_logging(log: Path | None = None) -> None:
         handler.close()
     root.setLevel(logging.INFO)
     terminal = _TerminalHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter("%(message)s"))
+    terminal.setFormatter(MaskingFormatter("%(message)s"))
     root.addHandler(terminal)
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         file = logging.FileHandler(log, mode="w", encoding="utf-8")
-        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        file.setFormatter(MaskingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root.addHandler(file)
     logging.captureWarnings(True)
     threading.excepthook = _note_failed_thread
+    sys.excepthook = _print_masked
+
+
+def _print_masked(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """Print a traceback, which may quote an address with a password in it."""
+    sys.stderr.write(mask("".join(traceback.format_exception(kind, error, where))))
 
 
 def _note_failed_thread(failure: threading.ExceptHookArgs) -> None:
@@ -229,7 +238,7 @@ def report_error(rule: str, error: Exception, log: Path | None) -> None:
     gap = "\n" if "\n" in str(error) else " "  # a message may end in lines to copy
     where = f"{gap}(details in {log})" if log else ""
     kind = "" if isinstance(error, GalaxypairError) else f"{type(error).__name__}: "
-    sys.stderr.write(f"\nError in {rule}: {kind}{error}{where}\n\n")
+    sys.stderr.write(mask(f"\nError in {rule}: {kind}{error}{where}\n\n"))
     _note_in_log("%s failed: %s", rule, error)
 
 

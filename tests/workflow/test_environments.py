@@ -28,9 +28,9 @@ UNIMPORTED = {
 
 
 def read_requirements(name: str) -> dict[str, str]:
-    lines = (REPO / name).read_text().splitlines()
-    pins = [line.split("==") for line in lines if "==" in line and not line.startswith("#")]
-    return {package.lower(): version for package, version in pins}
+    """Versions by name, of a list of requirements or of a lock."""
+    found = re.findall(r"^([\w.-]+)==(\S+)", (REPO / name).read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", package).lower(): version for package, version in found}
 
 
 def read_environment(path: Path) -> dict[str, str]:
@@ -97,7 +97,7 @@ def third_party_imports(script: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_environment_is_pinned_to_the_versions_of_requirements(path):
-    pins = read_requirements("requirements.txt") | read_requirements("constraints.txt")
+    pins = read_requirements("requirements.lock")
     pins = {CONDA_NAMES.get(name, name): version for name, version in pins.items()}
     packages = read_environment(path)
     assert re.fullmatch(r"3\.\d+", packages.pop("python"))
@@ -137,10 +137,6 @@ def test_requirements_pin_everything_that_is_imported():
         )
         == []
     )
-
-
-def test_requirements_and_constraints_pin_no_package_twice():
-    assert set(read_requirements("requirements.txt")).isdisjoint(read_requirements("constraints.txt"))
 
 
 def test_imports_are_followed_through_packages_and_functions(tmp_path):

@@ -12,7 +12,7 @@ from fsspec.spec import AbstractBufferedFile
 from galaxypair.errors import DataError
 from galaxypair.fetch.address import public
 from galaxypair.fetch.http import Head, InterruptedTransferError, Patience, explain, prepare
-from galaxypair.io.files import open_hdf5
+from galaxypair.io.files import check_self_contained, open_hdf5
 
 READ_AHEAD = 2**16  # bytes beyond what HDF5 asks for: its headers are read in scraps of 512
 _MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -46,6 +46,7 @@ class RemoteHDF5:
         remote = url.startswith(("http://", "https://"))
         self.name, self._path = public(url) if remote else url, Path(url.removeprefix("file://"))
         self._curl = _Curl(url, remedy, patience) if remote else None
+        self._checked = False
 
     @property
     def bytes_read(self) -> int:
@@ -87,7 +88,8 @@ class RemoteHDF5:
         Raises
         ------
         DataError
-            If there is no such file, it is no HDF5 file, or the server gives it only as a whole.
+            If there is no such file, it is no HDF5 file, parts of it are links or lie in other files, or the
+            server gives it only as a whole.
         """
         if not self._curl:
             with open_hdf5(self._path) as file:
@@ -98,6 +100,9 @@ class RemoteHDF5:
             raise DataError(f"`{self.name}`: not an HDF5 file (it begins with {start!r}). Check the address.")
         # closed before the interpreter ends, which h5py does not survive otherwise
         with _Ranges(self._curl) as ranges, h5py.File(ranges, "r") as file:
+            if not self._checked:
+                check_self_contained(self.name, file)
+                self._checked = True
             yield file
 
 

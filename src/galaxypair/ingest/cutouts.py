@@ -12,6 +12,7 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from PIL import Image
 
 from galaxypair import tables
+from galaxypair.ingest.limits import check_images, check_picture
 from galaxypair.ingest.rejection import Rejected, unreadable
 from galaxypair.ingest.resample import coverage, rebin
 from galaxypair.ingest.rgb import unstretch
@@ -76,6 +77,7 @@ def read_cutout(path: Path, *, ra: float, dec: float, pixel_scale: float | None)
         return _read_picture(path, pixel_scale)
     if name.endswith(FITS_NAMES):
         with unreadable(path), fits.open(path, memmap=False) as hdus:
+            check_images(path, hdus)
             return _read_fits(path, hdus, ra, dec, pixel_scale)
     raise Rejected(
         "file_unreadable",
@@ -155,6 +157,7 @@ def _read_picture(path: Path, pixel_scale: float | None) -> Cutout:
             "or set ingest.pixel_scale_arcsec.",
         )
     with unreadable(path), Image.open(path) as picture:
+        check_picture(path, picture)
         if picture.mode not in ("RGB", "RGBA"):
             raise Rejected(
                 "image_bands_missing", f"{path.name}: a colour picture is needed, found mode {picture.mode}."

@@ -7,6 +7,7 @@ import numpy as np
 from astropy.io import fits
 
 from galaxypair import tables
+from galaxypair.ingest.limits import check_spectra
 from galaxypair.ingest.rejection import Rejected, unreadable
 from galaxypair.ingest.resample import bin_edges, coverage, rebin
 
@@ -70,6 +71,7 @@ def read_spectrum(path: Path, *, targetid: int | None, medium: str | None, defau
     if not any(s in (".fits", ".fit", ".fz") for s in path.suffixes[-2:]):
         return read_table_spectrum(path, medium=medium, default_medium=default_medium)
     with unreadable(path), fits.open(path, memmap=False, lazy_load_hdus=True) as hdus:
+        check_spectra(path, hdus)
         names = {hdu.name for hdu in hdus}
         if "COADD" in names and "LOGLAM" in (n.upper() for n in hdus["COADD"].columns.names):
             return _read_sdss(hdus)
@@ -198,6 +200,7 @@ def _redrock(path: Path, targetid: int) -> tuple[float, tuple[str, ...]]:
     if redrock == path or not redrock.is_file():
         return float("nan"), ()
     with unreadable(redrock), fits.open(redrock, memmap=False) as hdus:
+        check_spectra(redrock, hdus)
         rows = hdus["REDSHIFTS"].data
         rows = rows[rows["TARGETID"] == targetid]
         return _trusted(float(rows["Z"][0]), int(rows["ZWARN"][0])) if len(rows) else (float("nan"), ())

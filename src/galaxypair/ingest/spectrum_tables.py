@@ -10,6 +10,7 @@ from astropy.io import ascii as ascii_tables
 from astropy.io import fits
 from astropy.table import Table
 
+from galaxypair.ingest.limits import check_spectra, check_text
 from galaxypair.ingest.rejection import Rejected, unreadable
 from galaxypair.ingest.spectra import Spectrum
 from galaxypair.wavelengths import air_to_vacuum
@@ -72,12 +73,14 @@ def _read(path: Path) -> Table:
     suffixes = [s.lower() for s in path.suffixes[-2:]]
     if any(s in (".fits", ".fit", ".fz") for s in suffixes):
         with fits.open(path, memmap=False) as hdus:
+            check_spectra(path, hdus)
             for hdu in hdus:
                 if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
                     table = Table.read(hdu)
                     table.meta = {**hdus[0].header, **hdu.header}
                     return table
             raise Rejected("file_unreadable", f"{path.name}: holds no table ({len(hdus)} HDUs).")
+    check_text(path)
     if ".ecsv" in suffixes:
         return Table.read(path, format="ascii.ecsv")
     # the format is fixed by the suffix: guessing among all of astropy's formats is slow and can

@@ -132,15 +132,26 @@ def open_hdf5(path: Path) -> h5py.File:
             "that writes it."
         ) from err
     try:
-        _check_self_contained(path, file)
+        check_self_contained(path, file)
     except BaseException:
         file.close()
         raise
     return file
 
 
-def _check_self_contained(path: Path, file: h5py.File) -> None:
-    """Refuse links before anything follows them, then datasets whose values lie elsewhere."""
+def check_self_contained(path: Path | str, file: h5py.File) -> None:
+    """Refuse links before anything follows them, then datasets whose values lie elsewhere.
+
+    Parameters
+    ----------
+    path : Path or str
+        For messages.
+    file : h5py.File
+
+    Raises
+    ------
+    DataError
+    """
 
     def is_link(name: str, link: object) -> str | None:
         return None if isinstance(link, h5py.HardLink) else name
@@ -150,7 +161,9 @@ def _check_self_contained(path: Path, file: h5py.File) -> None:
 
     try:
         name = file.visititems_links(is_link) or file.visititems(is_elsewhere)
-    except (OSError, RuntimeError, KeyError) as err:
+    except ConnectionError:  # a file on a server, which may be asked again
+        raise
+    except (OSError, RuntimeError, KeyError, TypeError) as err:  # the last: a link of an unknown kind
         raise DataError(
             f"`{path}`: its table of contents cannot be read ({err}). The file is incomplete or damaged: "
             "fetch or make it again."

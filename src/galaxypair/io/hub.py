@@ -16,6 +16,7 @@ from datasets.exceptions import DatasetNotFoundError
 from datasets.packaged_modules.parquet.parquet import Parquet
 
 from galaxypair.errors import DataError
+from galaxypair.io.contained import check_files, check_saved
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ def open_dataset(name: str, revision: str | None = None) -> dict[str, HubSplit]:
         logging.getLogger(library).handlers.clear()  # the root's show each message, theirs would do so again
     with users_errors(name):
         if any((Path(name) / file).is_file() for file in SAVED):
+            check_saved(Path(name))
             saved = datasets.load_from_disk(name)
             splits = saved if isinstance(saved, dict) else {"train": saved}
             return {str(split): _saved_split(table) for split, table in splits.items()}
@@ -81,18 +83,24 @@ def _saved_split(saved: datasets.Dataset) -> HubSplit:
 
 def _find_files(name: str, revision: str | None) -> dict[str, list[str]]:
     """Let `datasets` find the parquet files of each split, by the data set's card or the files' names."""
+    home = None  # a glob is the user's own
     if any(sign in name for sign in "*?["):
         builder = datasets.load_dataset_builder("parquet", data_files=name)
     elif Path(name).exists():
-        builder = datasets.load_dataset_builder(str(Path(name).resolve()))
+        home = str(Path(name).resolve())
+        builder = datasets.load_dataset_builder(home)
     else:
+        home = "hf://"
         builder = datasets.load_dataset_builder(name, revision=revision)
     if not isinstance(builder, Parquet):
         raise DataError(
             f"`{name}`: holds {type(builder).__name__} files, not parquet. Convert them "
             "(`datasets.load_dataset(...).to_parquet(...)`) and name the folder in `hub.dataset`."
         )
-    return {str(split): [str(file) for file in files] for split, files in builder.config.data_files.items()}
+    found = {str(split): [str(file) for file in files] for split, files in builder.config.data_files.items()}
+    if home:
+        check_files(name, (file for files in found.values() for file in files), home)
+    return found
 
 
 def _parquet_split(name: str, files: list[str]) -> HubSplit:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import fsspec
 import numpy as np
@@ -69,6 +69,11 @@ def _main_table(system: fsspec.AbstractFileSystem, folder: str) -> str:
         return folder
     text = system.cat_file(properties).decode("utf-8")
     main = re.search(r"^hats_primary_table_url\s*=\s*(\S+)", text, flags=re.MULTILINE)
+    if main and (".." in PurePosixPath(main[1]).parts or re.match(r"/|\w+:", main[1])):
+        raise DataError(
+            f"`{properties}`: names the table `{main[1]}`, which is outside its folder; that is not "
+            "followed. Name the folder of the table itself."
+        )
     return f"{folder}/{main[1]}" if main else folder
 
 
