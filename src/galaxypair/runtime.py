@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import platform
 import signal
 import sys
 import threading
@@ -40,6 +41,11 @@ def setup_logging(log: Path | None = None) -> None:
         root.addHandler(file)
     logging.captureWarnings(True)
     threading.excepthook = _note_failed_thread
+
+
+def note_interpreter() -> None:
+    """Write to the log alone which Python runs this job: under `--use-conda` each rule has its own."""
+    logger.info("Python %s in %s", platform.python_version(), sys.prefix, extra={"shown_as_bar": True})
 
 
 def _note_failed_thread(failure: threading.ExceptHookArgs) -> None:
