@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import conda_standin
@@ -15,6 +16,7 @@ import pytest
 import uv
 import yaml
 from test_dag import FILES, REPO, SETTINGS
+from test_environments import SCRIPTS, SRC, follow_imports, rules_with_environment
 
 ENVIRONMENTS = sorted((REPO / "envs").glob("*.yaml"))
 BIN = REPO / "tests" / "conda" / "bin"
@@ -39,10 +41,12 @@ def python():
             pytest.skip(f"no Python {version} on this machine, which envs/*.yaml ask for")
 
 
-def use_conda(project: Path, *options: object) -> subprocess.CompletedProcess:
+def use_conda(
+    project: Path, *options: object, snakemake: Sequence[object] = (sys.executable, "-m", "snakemake")
+) -> subprocess.CompletedProcess:
     """Run Snakemake in a project with the stand-in on PATH; stderr comes back in `stdout`."""
-    command = [sys.executable, "-m", "snakemake", "--use-conda", "--cores", "2", "--directory", project]
-    command += [*options, "--configfile", project / "tiny.yaml"]
+    command = [*snakemake, "--use-conda", "--cores", "2", "--directory", project, *options]
+    command += ["--configfile", project / "tiny.yaml"]
     path = os.pathsep.join([str(BIN), str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         list(map(str, command)),
@@ -66,6 +70,11 @@ def project(tmp_path_factory):
     shutil.rmtree(folder)
 
 
+def prefixes(project: Path) -> list[Path]:
+    """Environments that Snakemake has made; the file of each lies beside it."""
+    return sorted((project / ".snakemake" / "conda").glob("*_"))
+
+
 @pytest.fixture(scope="module")
 def logs(project):
     """Folder of the logs of a whole run."""
@@ -81,16 +90,31 @@ def test_every_file_is_made(logs, project):
 
 
 def test_every_job_ran_in_an_environment_and_in_that_of_its_rule(logs, project):
-    made = {
-        path: path.with_suffix(".yaml").read_bytes() for path in (project / ".snakemake" / "conda").glob("*_")
-    }
     names = {path.read_bytes(): path.stem for path in ENVIRONMENTS}
-    of_prefix = {str(path): names[text] for path, text in made.items()}
+    of_prefix = {str(made): names[made.with_suffix(".yaml").read_bytes()] for made in prefixes(project)}
     ran_in = {}
     for log in logs.glob("*.log"):
         prefix = re.search(r"Python 3\.\d+\.\d+ in (.+)", log.read_text())
         ran_in[log.stem] = of_prefix[prefix[1]]
     assert ran_in.items() >= RULES.items()
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_imports_what_its_scripts_do_at_whatever_place(logs, project, tmp_path, path):
+    """Those too that a plain run does not need: networks, fetch."""
+    same = [made for made in prefixes(project) if made.with_suffix(".yaml").read_bytes() == path.read_bytes()]
+    if not same:
+        conda_standin.create(path, tmp_path / "env")
+    scripts = [SCRIPTS / script for script, name in rules_with_environment() if name == path.stem]
+    files, foreign = follow_imports(*scripts, SCRIPTS / "stage.py")
+    own = [file.relative_to(SRC).with_suffix("") for file in files if file.is_relative_to(SRC)]
+    names = [".".join(file.parts).removesuffix(".__init__") for file in own]
+    code = "import sys, importlib; sys.path.insert(0, sys.argv[1]); "
+    code += "[importlib.import_module(name) for name in sys.argv[2:]]"
+    python = (same or [tmp_path / "env"])[0] / "bin" / "python"
+    command = [python, "-I", "-c", code, SRC, *sorted(foreign - {"stage"}), *sorted(names)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_lacking_package_is_not_borrowed_from_snakemake_but_named(project, tmp_path):
@@ -105,6 +129,16 @@ def test_lacking_package_is_not_borrowed_from_snakemake_but_named(project, tmp_p
     assert done.returncode == 1
     assert "Error in rule compare" in done.stdout
     assert "ModuleNotFoundError: No module named 'h5py'" in done.stdout
+
+
+def test_snakemake_needs_no_package_beside_its_own_to_plan(project, tmp_path):
+    pinned = re.search(r"^snakemake==(.+)$", (REPO / "requirements.txt").read_text(), re.MULTILINE)
+    (tmp_path / "env.yaml").write_text(f"dependencies: [python=3.11, snakemake={pinned[1]}]")
+    conda_standin.create(tmp_path / "env.yaml", tmp_path / "env")
+    snakemake = tmp_path / "env" / "bin" / "snakemake"
+    done = use_conda(project, "-n", "everything", snakemake=[snakemake])
+    assert done.returncode == 0, done.stdout
+    assert "rule figure_compare:" in done.stdout
 
 
 def test_training_on_gpus_has_the_environment_with_their_pytorch(project):
