@@ -70,11 +70,6 @@ def project(tmp_path_factory):
     shutil.rmtree(folder)
 
 
-def prefixes(project: Path) -> list[Path]:
-    """Environments that Snakemake has made; the file of each lies beside it."""
-    return sorted((project / ".snakemake" / "conda").glob("*_"))
-
-
 @pytest.fixture(scope="module")
 def logs(project):
     """Folder of the logs of a whole run."""
@@ -91,7 +86,10 @@ def test_every_file_is_made(logs, project):
 
 def test_every_job_ran_in_an_environment_and_in_that_of_its_rule(logs, project):
     names = {path.read_bytes(): path.stem for path in ENVIRONMENTS}
-    of_prefix = {str(made): names[made.with_suffix(".yaml").read_bytes()] for made in prefixes(project)}
+    of_prefix = {
+        str(made.with_suffix("")): names[made.read_bytes()]
+        for made in (project / ".snakemake" / "conda").glob("*_.yaml")  # beside its environment
+    }
     ran_in = {}
     for log in logs.glob("*.log"):
         prefix = re.search(r"Python 3\.\d+\.\d+ in (.+)", log.read_text())
@@ -99,20 +97,24 @@ def test_every_job_ran_in_an_environment_and_in_that_of_its_rule(logs, project):
     assert ran_in.items() >= RULES.items()
 
 
-@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
-def test_environment_imports_what_its_scripts_do_at_whatever_place(logs, project, tmp_path, path):
-    """Those too that a plain run does not need: networks, fetch."""
-    same = [made for made in prefixes(project) if made.with_suffix(".yaml").read_bytes() == path.read_bytes()]
-    if not same:
-        conda_standin.create(path, tmp_path / "env")
-    scripts = [SCRIPTS / script for script, name in rules_with_environment() if name == path.stem]
+@pytest.mark.parametrize("environment", ["fetch", "networks"])
+def test_environment_that_a_plain_run_does_not_need_has_what_its_scripts_import(tmp_path, environment):
+    conda_standin.create(REPO / "envs" / f"{environment}.yaml", tmp_path / "env")
+    scripts = [SCRIPTS / script for script, name in rules_with_environment() if name == environment]
     files, foreign = follow_imports(*scripts, SCRIPTS / "stage.py")
     own = [file.relative_to(SRC).with_suffix("") for file in files if file.is_relative_to(SRC)]
     names = [".".join(file.parts).removesuffix(".__init__") for file in own]
     code = "import sys, importlib; sys.path.insert(0, sys.argv[1]); "
     code += "[importlib.import_module(name) for name in sys.argv[2:]]"
-    python = (same or [tmp_path / "env"])[0] / "bin" / "python"
-    command = [python, "-I", "-c", code, SRC, *sorted(foreign - {"stage"}), *sorted(names)]
+    command = [
+        tmp_path / "env" / "bin" / "python",
+        "-I",
+        "-c",
+        code,
+        SRC,
+        *sorted(foreign - {"stage"}),
+        *sorted(names),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
