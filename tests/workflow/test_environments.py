@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def rules_with_environment() -> list[tuple[str, str]]:
     return sorted(pairs)
 
 
+@cache
 def module_files(name: str) -> list[Path]:
     """Files that an import of one of our modules executes: its own and those of its packages."""
     parts = name.split(".")
@@ -63,6 +65,19 @@ def module_files(name: str) -> list[Path]:
     return files
 
 
+@cache
+def imported_names(file: Path) -> list[str]:
+    """Names that a file imports, at whatever place in it."""
+    names = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
 def follow_imports(*scripts: Path) -> tuple[set[Path], set[str]]:
     """Our files that scripts import, at whatever place and through each other, and foreign names."""
     waiting, seen, names = list(scripts), set(), set()
@@ -71,19 +86,11 @@ def follow_imports(*scripts: Path) -> tuple[set[Path], set[str]]:
         if file in seen:
             continue
         seen.add(file)
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                imported = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{file}: relative import"
-                imported = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in imported_names(file):
+            if name.startswith("galaxypair"):
+                waiting += module_files(name)
             else:
-                continue
-            for name in imported:
-                if name.startswith("galaxypair"):
-                    waiting += module_files(name)
-                else:
-                    names.add(name.partition(".")[0])
+                names.add(name.partition(".")[0])
     return seen, names
 
 
