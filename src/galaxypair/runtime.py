@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import platform
 import signal
 import sys
 import threading
@@ -49,6 +50,11 @@ def setup_logging(log: Path | None = None) -> None:
 def _print_masked(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
     """Print a traceback, which may quote an address with a password in it."""
     sys.stderr.write(mask("".join(traceback.format_exception(kind, error, where))))
+
+
+def note_interpreter() -> None:
+    """Write to the log alone which Python runs this job: under `--use-conda` each rule has its own."""
+    logger.info("Python %s in %s", platform.python_version(), sys.prefix, extra={"shown_as_bar": True})
 
 
 def _note_failed_thread(failure: threading.ExceptHookArgs) -> None:

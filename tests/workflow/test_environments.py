@@ -3,19 +3,17 @@
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
+from conda_standin import PYPI_NAMES
 
 REPO = Path(__file__).resolve().parents[2]
 SRC, SCRIPTS = REPO / "src", REPO / "workflow" / "scripts"
 ENVIRONMENTS = sorted((REPO / "envs").glob("*.yaml"))
-CONDA_NAMES = {  # of packages called otherwise on PyPI
-    "torch": "pytorch",
-    "matplotlib": "matplotlib-base",
-    "xxhash": "python-xxhash",
-}
+VARIANTS = {"NETWORK_ENV": ("train", "train_gpu")}  # chosen in rules/environments.smk
 IMPORT_NAMES = {"sklearn": "scikit-learn", "umap": "umap-learn", "PIL": "pillow", "yaml": "pyyaml"}
 
 UNIMPORTED = {
@@ -34,27 +32,29 @@ def read_requirements(name: str) -> dict[str, str]:
 
 
 def read_environment(path: Path) -> dict[str, str]:
-    """Packages of an environment under their conda names, with versions; "" if not pinned."""
+    """Packages of an environment under PyPI's names, with versions; "" if not pinned."""
     packages = {}
     for entry in yaml.safe_load(path.read_text())["dependencies"]:
         for package in entry["pip"] if isinstance(entry, dict) else [entry]:
             name, _, version = package.replace("==", "=").partition("=")
-            packages[name] = version
+            packages[PYPI_NAMES.get(name, name)] = version
     return packages
 
 
 def rules_with_environment() -> list[tuple[str, str]]:
-    """Script and environment of every rule, each pair once."""
+    """Script and environment of every rule, its variants too, each pair once."""
     pairs = set()
     for path in (REPO / "workflow" / "rules").glob("*.smk"):
         for rule in re.split(r"^(?= *rule \w+:)", path.read_text(), flags=re.MULTILINE)[1:]:
-            environment = re.search(r'conda:\s+"\.\./\.\./envs/(\w+)\.yaml"', rule)
+            environment = re.search(r'conda:\s+"?([\w./]+)', rule)
             script = re.search(r'script:\s+"\.\./scripts/(\w+\.py)"', rule)
             if script:
-                pairs.add((script[1], environment[1]))
+                names = VARIANTS.get(environment[1], (Path(environment[1]).stem,))
+                pairs |= {(script[1], name) for name in names}
     return sorted(pairs)
 
 
+@cache
 def module_files(name: str) -> list[Path]:
     """Files that an import of one of our modules executes: its own and those of its packages."""
     parts = name.split(".")
@@ -65,6 +65,19 @@ def module_files(name: str) -> list[Path]:
     return files
 
 
+@cache
+def imported_names(file: Path) -> list[str]:
+    """Names that a file imports, at whatever place in it."""
+    names = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
 def follow_imports(*scripts: Path) -> tuple[set[Path], set[str]]:
     """Our files that scripts import, at whatever place and through each other, and foreign names."""
     waiting, seen, names = list(scripts), set(), set()
@@ -73,19 +86,11 @@ def follow_imports(*scripts: Path) -> tuple[set[Path], set[str]]:
         if file in seen:
             continue
         seen.add(file)
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                imported = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{file}: relative import"
-                imported = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in imported_names(file):
+            if name.startswith("galaxypair"):
+                waiting += module_files(name)
             else:
-                continue
-            for name in imported:
-                if name.startswith("galaxypair"):
-                    waiting += module_files(name)
-                else:
-                    names.add(name.partition(".")[0])
+                names.add(name.partition(".")[0])
     return seen, names
 
 
@@ -98,20 +103,24 @@ def third_party_imports(script: Path) -> set[str]:
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_environment_is_pinned_to_the_versions_of_requirements(path):
     pins = read_requirements("requirements.lock")
-    pins = {CONDA_NAMES.get(name, name): version for name, version in pins.items()}
     packages = read_environment(path)
     assert re.fullmatch(r"3\.\d+", packages.pop("python"))
     packages.pop("pip", None)
     assert {name: pins.get(name) for name in packages} == packages
 
 
+def test_variant_for_gpus_differs_by_the_build_of_pytorch_alone():
+    plain, gpu = (
+        yaml.safe_load((REPO / "envs" / f"{name}.yaml").read_text()) for name in VARIANTS["NETWORK_ENV"]
+    )
+    plain["dependencies"] = [entry.replace("pytorch=", "pytorch-gpu=") for entry in plain["dependencies"]]
+    assert gpu == plain
+
+
 @pytest.mark.parametrize(("script", "environment"), rules_with_environment())
 def test_environment_holds_what_the_script_imports(script, environment):
     packages = read_environment(REPO / "envs" / f"{environment}.yaml")
-    needed = {
-        CONDA_NAMES.get(name, name)
-        for name in (IMPORT_NAMES.get(name, name) for name in third_party_imports(SCRIPTS / script))
-    }
+    needed = {IMPORT_NAMES.get(name, name) for name in third_party_imports(SCRIPTS / script)}
     assert sorted(needed - set(packages)) == []
 
 
@@ -121,7 +130,7 @@ def test_environment_holds_nothing_that_no_rule_of_it_uses(path):
         SCRIPTS / script for script, environment in rules_with_environment() if environment == path.stem
     ]
     imported = set().union(*(third_party_imports(script) for script in scripts))
-    used = {CONDA_NAMES.get(name, name) for name in (IMPORT_NAMES.get(name, name) for name in imported)}
+    used = {IMPORT_NAMES.get(name, name) for name in imported}
     assert sorted(set(read_environment(path)) - used - set(UNIMPORTED)) == []
 
 

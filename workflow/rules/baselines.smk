@@ -81,7 +81,7 @@ if _NETWORKS:
         wildcard_constraints:
             network="resnet18|conv_attention",
         conda:
-            "../../envs/train.yaml"
+            NETWORK_ENV
         threads: 16
         resources:
             mem_mb=4000,

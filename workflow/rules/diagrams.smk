@@ -60,7 +60,7 @@ if makes_model():
         benchmark:
             "logs/{run}/model_layers.benchmark.tsv"
         conda:
-            "../../envs/train.yaml"
+            NETWORK_ENV
         script:
             "../scripts/model_layers.py"
 

@@ -25,7 +25,7 @@ rule embed:
     benchmark:
         "logs/{run}/{trial}embed_{split}.benchmark.tsv"
     conda:
-        "../../envs/train.yaml"
+        NETWORK_ENV
     threads: 16
     resources:
         mem_mb=lambda wildcards: 2000 + model_mb(wildcards),

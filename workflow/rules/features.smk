@@ -31,7 +31,7 @@ if stores_features():
         benchmark:
             "logs/{run}/{trial}features_{split}.benchmark.tsv"
         conda:
-            "../../envs/train.yaml"
+            NETWORK_ENV
         threads: 16
         resources:
             mem_mb=lambda wildcards: 4000 + model_mb(wildcards),

@@ -34,7 +34,7 @@ if config["model"]["from_checkpoint"] is not None:
             "logs/{run}/import_checkpoint.benchmark.tsv"
         priority: 1  # a file that is not there stops the run before a survey is fetched
         conda:
-            "../../envs/train.yaml"
+            NETWORK_ENV
         resources:
             mem_mb=lambda wildcards: 2000 + model_mb(wildcards),
         params:

@@ -35,7 +35,7 @@ rule pretrain:
     benchmark:
         "logs/{run}/{trial}pretrain_{modality}.benchmark.tsv"
     conda:
-        "../../envs/train.yaml"
+        NETWORK_ENV
     threads: 16
     resources:
         mem_mb=lambda wildcards: 4000 + model_mb(wildcards),

@@ -50,7 +50,7 @@ if trains():
         benchmark:
             "logs/{run}/{trial}train.benchmark.tsv"
         conda:
-            "../../envs/train.yaml"
+            NETWORK_ENV
         threads: 16
         resources:
             mem_mb=lambda wildcards, input: train_processes()

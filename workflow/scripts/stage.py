@@ -31,6 +31,8 @@ def _take() -> dict | None:
     if os.environ.get("CONDA_PREFIX"):
         own = (sys.prefix, sys.base_prefix, REPO / "src", REPO / "workflow")
         _keep_only(own, sys.path, sys.modules)
+        # for the processes that the job starts: packages of the user's home are no part of it either
+        os.environ["PYTHONNOUSERSITE"] = "1"
     return taken
 
 
@@ -79,6 +81,7 @@ def stage(function: typing.Callable[..., None]) -> None:
     try:
         runtime.setup_logging(log)
         if _JOB:
+            runtime.note_interpreter()
             # a batch system's time limit, as Ctrl-C
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             runtime.end_with_parent()
