@@ -27,6 +27,7 @@ def _take() -> dict | None:
         "threads": job.threads,
         "log": Path(job.log[0]) if job.log else None,
         "rule": job.rule,
+        "run": job.config["run"],
     }
     if os.environ.get("CONDA_PREFIX"):
         own = (sys.prefix, sys.base_prefix, REPO / "src", REPO / "workflow")
@@ -67,7 +68,7 @@ def stage(function: typing.Callable[..., None]) -> None:
     function : callable
         Its parameter names are those of the rule.
     """
-    from galaxypair import runtime
+    from galaxypair import presence, runtime
     from galaxypair.errors import GalaxypairError
 
     hints = typing.get_type_hints(function)
@@ -81,7 +82,8 @@ def stage(function: typing.Callable[..., None]) -> None:
         if _JOB:
             # a batch system's time limit, as Ctrl-C
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-            runtime.end_with_parent()
+            presence.end_with_starter()
+            presence.join(_JOB["run"], name)
         _check_names(function, arguments)
         function(**{k: _convert(v, hints.get(k)) for k, v in arguments.items()})
     except KeyboardInterrupt:
