@@ -1,4 +1,4 @@
-"""Who is at work on a run: each process locks a file of its own, so a file that is not locked is a dead one's.
+"""Who is at work on a run: each process locks a file of its own; one that is not locked is a dead one's.
 
 The locks are the kernel's: they end with their process, however it ends, and reach into other containers and,
 on shared file systems with locks, to other nodes.
@@ -48,42 +48,38 @@ def enter(run: str, say: Callable[[str], None]) -> None:
     DataError
         If another Snakemake works on the run, or jobs of a killed one do not end.
     """
-    mine = FOLDER / run / "snakemake"
+    only = FOLDER / run / "snakemake"
     try:
-        file = _take(mine)
+        file = _take(only)
     except OSError:
         return
     if file is None:
         raise DataError(
-            f"Another Snakemake is at work on the run `{run}`: {_note(mine)}. Wait until it is done, or end it "
-            "(Ctrl-C where it runs, or `kill` and its number), then run the same command again."
+            f"Another Snakemake is at work on the run `{run}`: {_note(only)}. Wait until it is done, or end "
+            "it (Ctrl-C where it runs, or `kill` and its number), then run the same command again."
         )
-    if not _is_taken(mine):  # locks of this file system keep nobody out
+    if not _is_taken(only):  # locks of this file system keep nobody out
         file.close()
         return
     _wait_for_orphans(run, say)
-    _release_stale_locks(mine, say)
-    _keep(file, shlex.join(["snakemake", *sys.argv[1:]]))
-    os.environ[STARTED_BY] = str(mine)
+    _release_stale_locks(only, say)
+    command = shlex.join(["snakemake", *sys.argv[1:]])
+    _keep(file, command)
+    join(run, command, kind="snakemake")
 
 
-def leave() -> None:
-    """Be at work no longer."""
-    while _held:
-        _held.pop().close()
-
-
-def join(run: str, what: str) -> None:
-    """Be a job of a run, and what its own jobs end with, until the process ends.
+def join(run: str, what: str, kind: str = "job") -> None:
+    """Be known to work on a run, until the process ends; jobs that it starts end with it.
 
     Parameters
     ----------
     run : str
     what : str
-        What the job does, for whoever waits for it.
+        What the process does, for whoever waits for it.
+    kind : {"job", "snakemake"}
     """
     os.environ.pop(STARTED_BY, None)
-    mine = FOLDER / run / f"job-{uuid.uuid4().hex}"
+    mine = FOLDER / run / f"{kind}-{uuid.uuid4().hex}"
     try:
         file = _take(mine)
     except OSError:
@@ -94,15 +90,22 @@ def join(run: str, what: str) -> None:
         os.environ[STARTED_BY] = str(mine)
 
 
+def leave() -> None:
+    """Work on nothing any longer."""
+    while _held:
+        _held.pop().close()
+
+
 def end_with_starter() -> None:
     """Interrupt this job when the Snakemake that started it has gone: the same command would start it again.
 
     Snakemake may be killed for lack of memory; its jobs would live on, and write what the next ones write.
+    To be called before `join`.
     """
-    starter = Path(os.environ.get(STARTED_BY, os.devnull))
+    starter = os.environ.get(STARTED_BY)
 
     def watch(parent: int) -> None:
-        while os.getppid() == parent and (not starter.is_file() or _is_taken(starter)):
+        while os.getppid() == parent and (starter is None or _is_taken(Path(starter))):
             time.sleep(1)
         logger.warning("Snakemake has ended, so this job ends too")
         os.kill(os.getpid(), signal.SIGTERM)
@@ -167,32 +170,32 @@ def _wait_for_orphans(run: str, say: Callable[[str], None]) -> None:
         if time.monotonic() - started > ORPHANS_S:
             raise DataError(
                 f"Jobs of the run `{run}` are still at work; the Snakemake that started them was killed: "
-                f"{'; '.join(left)}. Wait until they are done, or end them (`kill` and the process's number on "
-                "its machine, or `scancel` and the Slurm job's), then run the same command again."
+                f"{'; '.join(left)}. Wait until they are done, or end them (`kill` and the process's number "
+                "on its machine, or `scancel` and the Slurm job's), then run the same command again."
             )
         time.sleep(0.5)
 
 
 def _living_jobs(run: str) -> list[str]:
     living = []
-    for path in (FOLDER / run).glob("job-*"):
-        if _is_taken(path):
-            living.append(_note(path))
-        else:
+    for path in (FOLDER / run).glob("*-*"):
+        if not _is_taken(path):
             path.unlink(missing_ok=True)
+        elif path.name.startswith("job-"):
+            living.append(_note(path))
     return living
 
 
-def _release_stale_locks(mine: Path, say: Callable[[str], None]) -> None:
-    """Remove Snakemake's locks on files of this run: it works on none but by the file `mine`.
+def _release_stale_locks(only: Path, say: Callable[[str], None]) -> None:
+    """Remove Snakemake's locks on files of the run, which nobody works on who does not hold `only`.
 
     They are listed before the look for others, so that none of a Snakemake that starts meanwhile is removed.
     """
-    ours = f"results/{mine.parent.name}/"
+    ours = f"results/{only.parent.name}/"
     locks = [path for path in (SNAKEMAKE / "locks").glob("*.lock") if ours in _note(path)]
-    others = [path for path in FOLDER.glob("*/snakemake") if path != mine and _is_taken(path)]
+    others = [path for path in FOLDER.glob("*/snakemake") if path != only and _is_taken(path)]
     if not locks or others:  # another run's locks name what it reads of this one
         return
     for path in locks:
         path.unlink(missing_ok=True)
-    say(f"Released the lock of a Snakemake that was killed: {_note(mine)}")
+    say(f"Released the lock of a Snakemake that was killed: {_note(only)}")

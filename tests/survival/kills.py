@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -166,7 +165,7 @@ def disturbed(flow: Workflow, kills: int, span: float, chance: random.Random) ->
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Make the undisturbed run, then others until all kills are done; stop at the first that is not survived."""
+    """Make the undisturbed run, then others until all kills are done or one is not survived."""
     run = yaml.safe_load(arguments.settings.read_text())["run"]
 
     def workflow(name: str) -> Workflow:
@@ -211,9 +210,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--settings", type=Path, required=True, help="a config file that names `run`")
     parser.add_argument("--targets", nargs="*", default=[])
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument(
-        "--span", type=float, help="latest kill after a start [s]; else a fifth of a run"
-    )
+    parser.add_argument("--span", type=float, help="latest kill after a start [s]; else a fifth of a run")
     return parser.parse_args(words)
 
 

@@ -27,7 +27,7 @@ def _take() -> dict | None:
         "threads": job.threads,
         "log": Path(job.log[0]) if job.log else None,
         "rule": job.rule,
-        "run": job.config["run"],
+        "run": job.config.get("run", ""),
     }
     if os.environ.get("CONDA_PREFIX"):
         own = (sys.prefix, sys.base_prefix, REPO / "src", REPO / "workflow")
@@ -53,6 +53,12 @@ def _keep_only(folders: typing.Iterable[str | Path], paths: list[str], modules: 
 _JOB = _take()
 _TRACKED_ONLY = ("code", "tracked")  # inputs whose change reruns the rule, no arguments of it
 sys.path.insert(0, str(REPO / "src"))
+if _JOB:
+    # before the script's other imports, which take seconds
+    from galaxypair import presence
+
+    presence.end_with_starter()
+    presence.join(_JOB["run"], _JOB["rule"])
 
 
 def stage(function: typing.Callable[..., None]) -> None:
@@ -68,7 +74,7 @@ def stage(function: typing.Callable[..., None]) -> None:
     function : callable
         Its parameter names are those of the rule.
     """
-    from galaxypair import presence, runtime
+    from galaxypair import runtime
     from galaxypair.errors import GalaxypairError
 
     hints = typing.get_type_hints(function)
@@ -82,8 +88,6 @@ def stage(function: typing.Callable[..., None]) -> None:
         if _JOB:
             # a batch system's time limit, as Ctrl-C
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-            presence.end_with_starter()
-            presence.join(_JOB["run"], name)
         _check_names(function, arguments)
         function(**{k: _convert(v, hints.get(k)) for k, v in arguments.items()})
     except KeyboardInterrupt:
