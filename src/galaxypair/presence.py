@@ -55,8 +55,9 @@ def enter(run: str, say: Callable[[str], None]) -> None:
         return
     if file is None:
         raise DataError(
-            f"Another Snakemake is at work on the run `{run}`: {_note(only)}. Wait until it is done, or end "
-            "it (Ctrl-C where it runs, or `kill` and its number), then run the same command again."
+            f"Another Snakemake is at work on the run `{run}`: {_note(only) or 'one that has just started'}. "
+            "Wait until it is done, or end it (Ctrl-C where it runs, or `kill` and its number), then run the "
+            "same command again."
         )
     if not _is_taken(only):  # locks of this file system keep nobody out
         file.close()
@@ -155,9 +156,9 @@ def _is_taken(path: Path) -> bool:
 
 def _note(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8") or "one that has just started"
-    except FileNotFoundError:
-        return "one that has just ended"
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:  # it has just ended
+        return ""
 
 
 def _wait_for_orphans(run: str, say: Callable[[str], None]) -> None:
@@ -182,7 +183,7 @@ def _living_jobs(run: str) -> list[str]:
         if not _is_taken(path):
             path.unlink(missing_ok=True)
         elif path.name.startswith("job-"):
-            living.append(_note(path))
+            living.append(_note(path) or "one that has just started")
     return living
 
 
@@ -198,4 +199,4 @@ def _release_stale_locks(only: Path, say: Callable[[str], None]) -> None:
         return
     for path in locks:
         path.unlink(missing_ok=True)
-    say(f"Released the lock of a Snakemake that was killed: {_note(only)}")
+    say(f"Released the lock of a Snakemake that was killed: {_note(only) or 'not known, which'}")
