@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from galaxypair.errors import DataError
 
@@ -30,44 +30,6 @@ ORPHANS_S = 60  # that a new Snakemake waits for jobs of a dead one
 ENDING_S = 30  # that a job whose Snakemake is gone may take to end by itself
 
 _held: list[TextIO] = []  # open, and so locked, while the process lives
-
-
-def guard(
-    workflow: Any, run: str, say: Callable[[str], None], refusal: type[Exception]
-) -> Callable[..., Any]:
-    """Give a workflow's `execute` that is at work on a run meanwhile, unless it only pretends to be.
-
-    Parameters
-    ----------
-    workflow : snakemake.workflow.Workflow
-    run : str
-    say : callable
-        See `enter`.
-    refusal : type of exception
-        What Snakemake prints without a traceback.
-
-    Returns
-    -------
-    callable
-    """
-    execute = workflow.execute
-
-    def execute_alone(**settings: Any) -> Any:
-        common = settings["executor_plugin"].common_settings
-        pretends = common.dryrun_exec or common.touch_exec
-        try:
-            if not workflow.is_main_process:  # but in a job of a batch system
-                join(run, "Snakemake in a job")
-            elif workflow.execution_settings.lock and not pretends:
-                enter(run, say)
-        except DataError as err:
-            raise refusal(str(err)) from None
-        try:
-            return execute(**settings)
-        finally:
-            leave()
-
-    return execute_alone
 
 
 def enter(run: str, say: Callable[[str], None]) -> None:

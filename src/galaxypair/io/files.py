@@ -73,6 +73,33 @@ def _is_running(pid: int) -> bool:
 
 
 @contextmanager
+def new_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Give a new HDF5 file to write, which appears under its name only if the block succeeds.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    h5py.File
+        Without a cache: chunks should be written whole.
+
+    Notes
+    -----
+    HDF5 2.0 crashes if it comes to write what it has held back to a disk that is full. So it holds back
+    no chunks, and what an error leaves of the file makes room for the rest.
+    """
+    with atomic_path(path) as part, h5py.File(part, "w", rdcc_nbytes=0) as file:
+        try:
+            yield file
+            file.flush()
+        except BaseException:
+            os.truncate(part, 0)
+            raise
+
+
+@contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Give an empty temporary folder beside `path`; rename it to `path` only if the block succeeds.
 
