@@ -256,7 +256,7 @@ def test_job_in_an_environment_of_its_own_cannot_borrow_a_package(tmp_path):
         "class Names(list):\n"
         "    def items(self): return []\n"
         "snakemake = types.SimpleNamespace(rule='job', input=Names(), output=Names(), params=Names(),\n"
-        "    threads=1, log=[])\n"
+        "    threads=1, log=[], config={})\n"
         + HEAD.partition("from pathlib")[0]
         + "import os\nprint(os.environ.get('PYTHONNOUSERSITE'))\nimport borrowed\n"
     )

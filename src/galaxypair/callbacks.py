@@ -28,8 +28,9 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
         """Save a checkpoint."""
-        with io.atomic_path(Path(path)) as part:
-            torch.save(checkpoint, part)
+        # PyTorch's own files do not say that the disk is full
+        with io.atomic_path(Path(path)) as part, part.open("wb") as file:
+            torch.save(checkpoint, file)
 
 
 class MidEpochCheckpoints(Callback):

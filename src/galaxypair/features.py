@@ -11,7 +11,6 @@ import logging
 import shutil
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from torch import Tensor
@@ -186,7 +185,7 @@ def _stored(values: np.ndarray, dtype: str, modality: str) -> np.ndarray:
 def _join(parts: list[Path], path: Path, n: int) -> None:
     """Put the parts together, one at a time in memory."""
     start = 0
-    with io.atomic_path(path) as unfinished, h5py.File(unfinished, "w") as file:
+    with io.new_hdf5(path) as file:
         for part in parts:
             columns = io.read_arrays(part)
             stop = start + len(columns["targetid"])

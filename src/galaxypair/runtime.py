@@ -4,7 +4,6 @@ import errno
 import logging
 import os
 import platform
-import signal
 import sys
 import threading
 import time
@@ -60,21 +59,6 @@ def note_interpreter() -> None:
 def _note_failed_thread(failure: threading.ExceptHookArgs) -> None:
     """One line for the terminal, where Python would print a traceback beside the job's own message."""
     logger.error("a helper thread failed (%s: %s)", failure.exc_type.__name__, failure.exc_value)
-
-
-def end_with_parent() -> None:
-    """Interrupt this job when the process that started it has gone: the same command would start it again.
-
-    Snakemake may be killed for lack of memory; its jobs live on, and write what the next ones write.
-    """
-
-    def watch(parent: int) -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        logger.warning("Snakemake has ended, so this job ends too")
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
 
 
 class _TerminalHandler(logging.StreamHandler):

@@ -7,6 +7,7 @@ from pathlib import Path
 _ROOT = Path(str(workflow.current_basedir)).parents[1]
 sys.path.insert(0, str(_ROOT / "src"))
 
+from galaxypair import clocks
 from galaxypair import config as config_check
 from galaxypair import tables
 from galaxypair import trials as ablation_trials
@@ -58,7 +59,10 @@ def existing(*paths):
     They are tracked when present; when absent the job itself says what to do, so that a dry run
     works without any data.
     """
-    return [path for path in paths if path and Path(path).exists()]
+    found = [path for path in paths if path and Path(path).exists()]
+    for path in found:
+        clocks.refuse_future(Path(path), WorkflowError)
+    return found
 
 
 def published_file(name):

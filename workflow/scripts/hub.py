@@ -7,7 +7,6 @@ from stage import stage
 
 from pathlib import Path
 
-import h5py
 
 from galaxypair import io
 from galaxypair.io.hub import open_dataset
@@ -16,7 +15,7 @@ from galaxypair.published.hub import write_survey
 
 def hub(joint: Path, catalogue: Path, settings: dict) -> None:
     splits = open_dataset(settings["dataset"], settings["revision"])
-    with io.atomic_path(joint) as part, h5py.File(part, "w") as file:
+    with io.new_hdf5(joint) as file:
         verdicts = write_survey(settings["dataset"], splits, file, max_galaxies=settings["max_galaxies"])
     io.write_table(verdicts, catalogue)
 

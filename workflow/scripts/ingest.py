@@ -8,7 +8,6 @@ from stage import stage
 
 from pathlib import Path
 
-import h5py
 
 from galaxypair import io
 from galaxypair.ingest.catalogue import provabgs_columns, read_catalogue
@@ -18,7 +17,7 @@ from galaxypair.ingest.survey import write_survey
 def ingest(joint: Path, provabgs: Path, catalogue: Path, settings: dict) -> None:
     source = Path(settings["catalogue"])
     galaxies = read_catalogue(source)
-    with io.atomic_path(joint) as part, h5py.File(part, "w") as file:
+    with io.new_hdf5(joint) as file:
         verdicts = write_survey(
             galaxies,
             source.parent,

@@ -8,7 +8,6 @@ from stage import stage
 
 from pathlib import Path
 
-import h5py
 
 from galaxypair import io
 from galaxypair.published.mmu import read_provabgs, write_survey
@@ -16,7 +15,7 @@ from galaxypair.published.mmu import read_provabgs, write_survey
 
 def mmu(joint: Path, provabgs: Path, catalogue: Path, settings: dict) -> None:
     properties = read_provabgs(settings["provabgs"])  # small, and before the long work
-    with io.atomic_path(joint) as part, h5py.File(part, "w") as file:
+    with io.new_hdf5(joint) as file:
         verdicts = write_survey(
             settings["images"],
             settings["spectra"],

@@ -27,6 +27,7 @@ def _take() -> dict | None:
         "threads": job.threads,
         "log": Path(job.log[0]) if job.log else None,
         "rule": job.rule,
+        "run": job.config.get("run", ""),
     }
     if os.environ.get("CONDA_PREFIX"):
         own = (sys.prefix, sys.base_prefix, REPO / "src", REPO / "workflow")
@@ -54,6 +55,12 @@ def _keep_only(folders: typing.Iterable[str | Path], paths: list[str], modules: 
 _JOB = _take()
 _TRACKED_ONLY = ("code", "tracked")  # inputs whose change reruns the rule, no arguments of it
 sys.path.insert(0, str(REPO / "src"))
+if _JOB:
+    # before the script's other imports, which take seconds
+    from galaxypair import presence
+
+    presence.end_with_starter()
+    presence.join(_JOB["run"], _JOB["rule"])
 
 
 def stage(function: typing.Callable[..., None]) -> None:
@@ -84,7 +91,6 @@ def stage(function: typing.Callable[..., None]) -> None:
             runtime.note_interpreter()
             # a batch system's time limit, as Ctrl-C
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-            runtime.end_with_parent()
         _check_names(function, arguments)
         function(**{k: _convert(v, hints.get(k)) for k, v in arguments.items()})
     except KeyboardInterrupt:

@@ -324,7 +324,7 @@ class _Store:
         sizes: dict[str, int] = {}
         for block in blocks:
             sizes[block.group] = block.place + block.stop - block.start
-        with io.atomic_path(joint) as part, h5py.File(part, "w") as file:
+        with io.new_hdf5(joint) as file:
             for group, size in sizes.items():
                 io.create_joint_group(file, group, size)
             for block in blocks:

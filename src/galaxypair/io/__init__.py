@@ -6,7 +6,7 @@ With `ingest` and `fetch` this is the only place that opens data files.
 from galaxypair.io.arrays import read_arrays, write_arrays
 from galaxypair.io.columns import ColumnFile, open_columns
 from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, embeddings_shape, read_embeddings, unit
-from galaxypair.io.files import atomic_folder, atomic_path, open_hdf5, sha256, write_text
+from galaxypair.io.files import atomic_folder, atomic_path, new_hdf5, open_hdf5, sha256, write_text
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import (
@@ -56,6 +56,7 @@ __all__ = [
     "iter_shards",
     "joint_chunk_rows",
     "joint_rows",
+    "new_hdf5",
     "open_columns",
     "open_hdf5",
     "prefetch",

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-import h5py
 import numpy as np
 
-from galaxypair.io.files import atomic_path, open_hdf5
+from galaxypair.io.files import new_hdf5, open_hdf5
 
 
 def write_arrays(
@@ -22,7 +21,7 @@ def write_arrays(
     compression : {"gzip"}, optional
         For small files that are kept or passed on rather than streamed.
     """
-    with atomic_path(path) as part, h5py.File(part, "w") as file:
+    with new_hdf5(path) as file:
         for name, values in arrays.items():
             file.create_dataset(name, data=values, compression=compression, shuffle=compression is not None)
 

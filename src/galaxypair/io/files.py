@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` only if the block succeeds.
 
-    A killed job leaves no half-written file under the final name; the one that it leaves under the
-    temporary name is removed when the same file is written again.
+    A killed job, or a power cut, leaves no half-written file under the final name; the one that it leaves
+    under the temporary name is removed when the same file is written again.
 
     Parameters
     ----------
@@ -42,9 +42,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
     part = path.with_name(f"{mine}{os.getpid()}.part{path.suffix}")
     try:
         yield part
+        _to_disk(part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file is on the disk: a name may get there before the bytes, and a power cut between."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _remove_abandoned(folder: Path, start: str, end: str) -> None:
@@ -63,6 +70,33 @@ def _is_running(pid: int) -> bool:
     except OSError:  # another user's
         return True
     return True
+
+
+@contextmanager
+def new_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Give a new HDF5 file to write, which appears under its name only if the block succeeds.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    h5py.File
+        Without a cache: chunks should be written whole.
+
+    Notes
+    -----
+    HDF5 2.0 crashes if it comes to write what it has held back to a disk that is full. So it holds back
+    no chunks, and what an error leaves of the file makes room for the rest.
+    """
+    with atomic_path(path) as part, h5py.File(part, "w", rdcc_nbytes=0) as file:
+        try:
+            yield file
+            file.flush()
+        except BaseException:
+            os.truncate(part, 0)
+            raise
 
 
 @contextmanager
@@ -92,6 +126,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         part.mkdir()
         try:
             yield part
+            for file in part.rglob("*"):
+                if file.is_file():
+                    _to_disk(file)
             if path.exists():  # made meanwhile by a job that outlived its Snakemake
                 shutil.rmtree(path)
             os.replace(part, path)

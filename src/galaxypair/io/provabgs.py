@@ -11,7 +11,7 @@ import pandas as pd
 
 from galaxypair import tables
 from galaxypair.errors import DataError
-from galaxypair.io.files import atomic_path, open_hdf5
+from galaxypair.io.files import new_hdf5, open_hdf5
 from galaxypair.runtime import Progress
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def write_provabgs_blocks(path: Path, blocks: Iterable[dict[str, np.ndarray]], r
         Sum of the blocks' lengths.
     """
     start = 0
-    with atomic_path(path) as part, h5py.File(part, "w") as file:
+    with new_hdf5(path) as file:
         for columns in blocks:
             fields = [(k, v.dtype, v.shape[1:]) for k, v in columns.items()]
             table = np.empty(len(next(iter(columns.values()))), dtype=fields)
@@ -252,7 +252,7 @@ def write_posteriors(path: Path, provabgs: Path, rows: np.ndarray) -> None:
     names = {"TARGETID": "targetid", **tables.PROVABGS_POSTERIORS}
     with open_hdf5(provabgs) as source:
         fields = _posteriors_table(provabgs, source, names).dtype
-    with atomic_path(path) as part, h5py.File(part, "w") as file:
+    with new_hdf5(path) as file:
         for theirs, ours in names.items():
             field = fields[theirs]
             file.create_dataset(ours, (len(rows), *field.shape), field.base.newbyteorder("="))

@@ -333,7 +333,7 @@ def write_survey(
 def _write_joint(path: Path, rows: np.ndarray, seed: int, library: Path, run: Callable) -> None:
     """Render all rows into the joint file; their fibre fractions are filled in on the way."""
     progress = runtime.Progress(len(rows))
-    with io.atomic_path(path) as part, h5py.File(part, "w") as file:
+    with io.new_hdf5(path) as file:
         for group in tables.JOINT_GROUPS:
             io.create_joint_group(file, group, np.count_nonzero(rows["group"] == int(group)))
         blocks = list(_blocks(rows))
