@@ -1,6 +1,6 @@
 """What `--profile slurm` would ask the cluster for: nothing is submitted.
 
-    python -m galaxypair.cluster_requests --profile slurm [any other option or target of Snakemake]
+python -m galaxypair.cluster_requests --profile slurm [any other option or target of Snakemake]
 """
 
 import contextlib
@@ -63,7 +63,6 @@ def gather(arguments: list[str]) -> tuple[list[Request], dict[str, int], dict]:
     from snakemake.cli import args_to_api, parse_args
     from snakemake.scheduling.job_scheduler import JobScheduler
     from snakemake.settings.enums import Quietness
-
     from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
     planned = []
