@@ -90,7 +90,8 @@ def whole(project: Path) -> str:
 def test_whole_workflow_runs_in_a_few_entries_of_the_queue(project, whole):
     assert (project / "results" / "tiny" / "report.html").is_file()
     jobs = accounted(re.findall(SUBMITTED, whole))
-    assert len(jobs) <= 20 < 50 < int(re.search(r"(\d+) of \d+ steps \(100%\)", whole)[1])
+    assert len(jobs) <= 20
+    assert int(re.search(r"(\d+) of \d+ steps \(100%\)", whole)[1]) > 50
     assert len([job for job in jobs if job["state"] != "COMPLETED"]) == 1  # for lack of memory, see below
 
 
@@ -122,9 +123,8 @@ def training(project: Path, whole: str) -> Iterator[Callable]:
         options = [MODEL, "--set-resources", "train:runtime=1 if attempt == 1 else 60"]
         options += ["--config", "train={epochs: 100000, nodes: 1}"]
         process = subprocess.Popen(
-            command(project, *options), cwd=REPO, stdout=printed, stderr=subprocess.STDOUT,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )  # fmt: skip
+            command(project, *options), cwd=REPO, stdout=printed, stderr=subprocess.STDOUT
+        )
         running.append(process)
         return process
 

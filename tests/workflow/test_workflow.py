@@ -52,7 +52,7 @@ def test_slurm_profile_is_found_by_its_name_and_plans_every_rule(snakemake):
 
 
 def test_profile_names_rules_that_exist_and_groups_every_figure():
-    """A resource of a rule that was renamed would be passed over in silence; a new figure would queue alone."""
+    """A rule that was renamed would be passed over in silence; a new figure would queue alone."""
     rules = "\n".join(path.read_text() for path in (REPO / "workflow" / "rules").glob("*.smk"))
     known = set(re.findall(r"^ *rule (\w+):", rules, re.MULTILINE))
     profile = yaml.safe_load((REPO / "slurm" / "config.yaml").read_text())
