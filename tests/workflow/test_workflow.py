@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPO = Path(__file__).resolve().parents[2]
 OVERLAYS = sorted(path.name for path in (REPO / "config").glob("*.yaml") if path.name != "config.yaml")
@@ -47,24 +48,29 @@ def test_slurm_profile_is_found_by_its_name_and_plans_every_rule(snakemake):
     done = snakemake("--profile", "slurm", "-n")
     assert done.returncode == 0, done.stdout
     assert "Using profile" in done.stdout
-    assert re.search(r"rule train:(.*\n)+? +resources: .*mem_mb=8000.* runtime=720", done.stdout)
+    assert re.search(r"rule train:(.*\n)+? +resources: .*mem_mb=4000.* runtime=720", done.stdout)
 
 
-def test_profile_names_rules_that_exist(snakemake):
-    """A resource of a rule that was renamed would be passed over in silence."""
-    known = set(re.findall(r"^ *rule (\w+):", "\n".join(
-        path.read_text() for path in (REPO / "workflow" / "rules").glob("*.smk")
-    ), re.MULTILINE))  # fmt: skip
-    text = (REPO / "slurm" / "config.yaml").read_text()
-    sections = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
-    named = {
-        name
-        for section in sections
-        if section.startswith(("set-resources", "set-threads"))
-        for name in re.findall(r"^  (\w+):", section, re.MULTILINE)
-    }
-    assert named
-    assert named <= known
+def test_profile_names_rules_that_exist_and_groups_every_figure():
+    """A rule that was renamed would be passed over in silence; a new figure would queue alone."""
+    rules = "\n".join(path.read_text() for path in (REPO / "workflow" / "rules").glob("*.smk"))
+    known = set(re.findall(r"^ *rule (\w+):", rules, re.MULTILINE))
+    profile = yaml.safe_load((REPO / "slurm" / "config.yaml").read_text())
+    grouped = set(profile["groups"])
+    assert {*profile["set-resources"], *grouped} <= known
+    assert {name for name in known if name.startswith("figure_")} <= grouped
+    assert set(profile["group-components"]) <= set(profile["groups"].values())
+    for rule in re.split(r"^(?= *rule \w+:)", rules, flags=re.MULTILINE)[1:]:
+        # compute nodes may have no network; exports take the packages alone
+        fetches = "envs/fetch.yaml" in rule and "rule export_" not in rule
+        assert fetches == ("localrule: True" in rule), rule
+
+
+@pytest.mark.parametrize("overlay", ["ablation.yaml", "own_data.yaml", "rep.yaml"])
+def test_groups_of_the_profile_never_wait_for_themselves(snakemake, project, overlay):
+    options = ("--profile", "slurm", "-n", "--configfile", project / "config" / overlay)
+    done = snakemake("everything", *options)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ if _NETWORKS:
             NETWORK_ENV
         threads: 16
         resources:
-            mem_mb=4000,
+            mem_mb=lambda wildcards, attempt: attempt * 4000,
             gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
         params:
             # outside the declared outputs, so that an interrupted training is not lost

@@ -8,6 +8,7 @@ _ROOT = Path(str(workflow.current_basedir)).parents[1]
 sys.path.insert(0, str(_ROOT / "src"))
 
 from galaxypair import clocks
+from galaxypair import batch_system
 from galaxypair import config as config_check
 from galaxypair import tables
 from galaxypair import trials as ablation_trials
@@ -107,18 +108,6 @@ def model_mb(wildcards):
     settings = trial_config(wildcards)["model"]
     used = {settings[m]["encoder"] for m in ("image", "spectrum")}
     return 4000 if used & large else 0
-
-
-def train_processes():
-    """Processes of a training on each machine; auto counts as one, since the GPUs are not known here."""
-    devices = config["train"]["devices"]
-    return 1 if devices == "auto" else devices
-
-
-def train_gpus():
-    """GPUs that a training asks for, on all machines together."""
-    entry = config["train"]
-    return entry["nodes"] * train_processes() if entry["accelerator"] == "gpu" else 0
 
 
 def fetched_survey():

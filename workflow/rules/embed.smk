@@ -28,7 +28,7 @@ rule embed:
         NETWORK_ENV
     threads: 16
     resources:
-        mem_mb=lambda wildcards: 2000 + model_mb(wildcards),
+        mem_mb=lambda wildcards, attempt: attempt * (2000 + model_mb(wildcards)),
     params:
         split="{split}",
         model=lambda wildcards: model_folder(wildcards),

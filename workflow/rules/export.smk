@@ -16,7 +16,7 @@ if not imports_embeddings():
         conda:
             "../../envs/fetch.yaml"
         resources:
-            mem_mb=2000,
+            mem_mb=lambda wildcards, attempt: attempt * 2000,
         params:
             settings=settings_of("preprocess", "split"),
         script:
@@ -40,7 +40,7 @@ rule export_embeddings:
     conda:
         "../../envs/fetch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
     params:
         settings=settings_of("preprocess", "split", "model", "train"),
     script:

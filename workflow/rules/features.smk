@@ -34,7 +34,7 @@ if stores_features():
             NETWORK_ENV
         threads: 16
         resources:
-            mem_mb=lambda wildcards: 4000 + model_mb(wildcards),
+            mem_mb=lambda wildcards, attempt: attempt * (4000 + model_mb(wildcards)),
             gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
         params:
             split="{split}",

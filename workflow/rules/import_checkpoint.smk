@@ -36,7 +36,7 @@ if config["model"]["from_checkpoint"] is not None:
         conda:
             NETWORK_ENV
         resources:
-            mem_mb=lambda wildcards: 2000 + model_mb(wildcards),
+            mem_mb=lambda wildcards, attempt: attempt * (2000 + model_mb(wildcards)),
         params:
             checkpoint=published_checkpoint(),
             model_settings=config["model"],

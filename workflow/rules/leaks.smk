@@ -15,7 +15,7 @@ rule leaks:
         "../../envs/analysis.yaml"
     threads: 16
     resources:
-        mem_mb=6000,  # 0.4 GB per process
+        mem_mb=lambda wildcards, attempt: attempt * 6000,  # 0.4 GB per process
     params:
         settings=config["leaks"],
         match_radius_arcsec=config["preprocess"]["match_radius_arcsec"],

@@ -21,7 +21,7 @@ rule preprocess:
         "../../envs/analysis.yaml"
     threads: 16
     resources:
-        mem_mb=lambda wildcards, threads: 1000 + 700 * threads,
+        mem_mb=lambda wildcards, threads, attempt: attempt * (1000 + 700 * threads),
     params:
         cuts=config["preprocess"],
         split=config["split"],

@@ -38,7 +38,7 @@ rule pretrain:
         NETWORK_ENV
     threads: 16
     resources:
-        mem_mb=lambda wildcards: 4000 + model_mb(wildcards),
+        mem_mb=lambda wildcards, attempt: attempt * (4000 + model_mb(wildcards)),
         gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
     params:
         # outside the declared outputs, so that an interrupted training is not lost

@@ -22,7 +22,7 @@ rule import_embeddings:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
     params:
         settings=config["embeddings"],
         cuts=config["preprocess"],

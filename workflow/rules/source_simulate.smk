@@ -44,7 +44,7 @@ rule simulate:
         "../../envs/survey.yaml"
     threads: 16
     resources:
-        mem_mb=7000,  # 0.4 GB per process
+        mem_mb=lambda wildcards, attempt: attempt * 7000,  # 0.4 GB per process
     params:
         settings=config["simulate"],
     script:

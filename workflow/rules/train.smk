@@ -53,9 +53,10 @@ if trains():
             NETWORK_ENV
         threads: 16
         resources:
-            mem_mb=lambda wildcards, input: train_processes()
+            **batch_system.training_resources(config["train"]),
+            mem_mb=lambda wildcards, input, attempt: attempt
+            * batch_system.processes(config["train"])
             * (4000 + model_mb(wildcards) + features_mb(input)),
-            gpu=train_gpus(),
         params:
             # outside the declared outputs, so that an interrupted training is not lost
             state="results/{run}/{trial}training",
