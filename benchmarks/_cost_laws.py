@@ -1,0 +1,235 @@
+"""How the cost of each stage grows with the survey, from what it computes; and the fit to measured points."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
+
+from galaxypair.errors import DataError
+
+GROWS = 0.1  # of the fixed memory: less growth than this over all sizes measured is none
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Settings of the workflow that bend a law.
+
+    Attributes
+    ----------
+    test_share : float
+        Of the galaxies.
+    umap_galaxies : int
+        Test galaxies that UMAP lays out at most.
+    """
+
+    test_share: float
+    umap_galaxies: int
+
+    def plane(self, n: np.ndarray) -> np.ndarray:
+        """Galaxies in the plane of UMAP."""
+        return np.minimum(np.asarray(n, float) * self.test_share, self.umap_galaxies)
+
+
+# m: galaxies in the plane of UMAP
+TERMS: dict[str, Callable[[np.ndarray, Limits], np.ndarray]] = {
+    "n": lambda n, limits: n,
+    "n²": lambda n, limits: n**2,
+    "m log m": lambda n, limits: limits.plane(n) * np.log2(np.maximum(limits.plane(n), 2)),
+    "m²": lambda n, limits: limits.plane(n) ** 2,
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage computes.
+
+    Attributes
+    ----------
+    terms : tuple of str
+        Of the CPU time, beside a fixed part; of `TERMS`.
+    why : str
+    after : tuple of str
+        Stages that it waits for.
+    cores : int
+        That one job of it can use.
+    counted : bool
+        False: an alternative to other stages, not in the totals.
+    """
+
+    terms: tuple[str, ...]
+    why: str
+    after: tuple[str, ...] = ()
+    cores: int = 1
+    counted: bool = True
+
+
+# in the order of the workflow; the longest name that begins that of a job is its stage
+STAGES: dict[str, Stage] = {
+    "stellar_library": Stage((), "one grid", counted=False),
+    "simulate": Stage(("n",), "each galaxy by itself", ("stellar_library",), 16, counted=False),
+    "import_embeddings": Stage(("n",), "each row once", counted=False),
+    "preprocess": Stage(("n",), "each galaxy is read, judged and written once", ("simulate",), 16),
+    "leaks": Stage(("n", "n²"), "each val and test image against all of other splits", ("preprocess",), 16),
+    "train": Stage(("n",), "one epoch sees each train galaxy once", ("preprocess",), 16),
+    "embed": Stage(("n",), "each galaxy once through the network", ("train",), 16),
+    "crossmatch": Stage(("n",), "one join by TARGETID", ("preprocess",)),
+    "zeroshot": Stage(("n", "n²"), "each test against each train galaxy", ("embed", "crossmatch"), 8),
+    "retrieval": Stage(("n", "n²"), "each test against each test galaxy", ("embed",)),
+    "umap": Stage(("m log m",), "neighbour descent, up to umap.max_galaxies", ("embed",)),
+    "structure_properties": Stage(("n",), "one column after the other", ("crossmatch",)),
+    "cluster": Stage(
+        ("n", "m²"), "KMeans of all test galaxies; HDBSCAN compares all pairs in the plane", ("umap",), 16
+    ),
+    "cluster_information": Stage(("n",), "200 shuffles of the labels", ("cluster", "structure_properties")),
+    "gallery": Stage(("n",), "picks a few galaxies out of the tables", ("cluster", "retrieval")),
+    "figure": Stage(
+        ("n",), "reads a table, draws it", ("gallery", "zeroshot", "cluster_information", "leaks")
+    ),
+    "model_card": Stage((), "a page", ("zeroshot", "retrieval")),
+    "compare": Stage((), "a small table", ("zeroshot",)),
+    "report": Stage(("n",), "reads the ledger, embeds the figures", ("figure", "compare")),
+}
+
+
+def stage_of(job: str) -> str | None:
+    """Name the stage of a job, by the name of its benchmark file; None if there is no law for it."""
+    known = [name for name in STAGES if job == name or job.startswith(f"{name}_")]
+    return max(known, key=len, default=None)
+
+
+@dataclass(frozen=True)
+class Law:
+    """A fitted law: a fixed part and one factor per term.
+
+    Attributes
+    ----------
+    factors : dict of str to float
+        By term; `fixed` is the one of none.
+    sizes : tuple of int
+        Numbers of galaxies that it was fitted to.
+    miss : float
+        Largest factor between a measured point and the law.
+    without : tuple of dict
+        The factors without the points of each size in turn.
+    """
+
+    factors: dict[str, float]
+    sizes: tuple[int, ...]
+    miss: float
+    without: tuple[dict[str, float], ...]
+
+    def at(self, n: int, limits: Limits) -> tuple[float, float, float]:
+        """Value, and the range that the fits without one size span, widened by the miss.
+
+        NaN for the range with fewer than three sizes.
+        """
+        value = _evaluate(self.factors, np.array([float(n)]), limits)[0]
+        if len(self.sizes) < 3:
+            return value, np.nan, np.nan
+        others = [_evaluate(each, np.array([float(n)]), limits)[0] for each in self.without]
+        return value, min(value, *others) / self.miss, max(value, *others) * self.miss
+
+
+def _evaluate(factors: Mapping[str, float], n: np.ndarray, limits: Limits) -> np.ndarray:
+    total = np.full(len(n), factors["fixed"])
+    for term, factor in factors.items():
+        if term != "fixed":
+            total += factor * TERMS[term](n, limits)
+    return total
+
+
+def fit(n: Sequence[int], value: Sequence[float], terms: Sequence[str], limits: Limits) -> Law:
+    """Fit a law to measured values, all factors 0 or more, by least relative deviations squared.
+
+    Parameters
+    ----------
+    n : sequence of int
+        Galaxies.
+    value : sequence of float
+        Measured; those that are not finite or not positive are left out.
+    terms : sequence of str
+        Of `TERMS`.
+    limits : Limits
+
+    Returns
+    -------
+    Law
+
+    Raises
+    ------
+    DataError
+        If there are points of fewer than two sizes.
+    """
+    n, value = np.asarray(n, float), np.asarray(value, float)
+    use = np.isfinite(value) & (value > 0)
+    n, value = n[use], value[use]
+    sizes = np.unique(n)
+    _need_two(sizes)
+    factors = _factors(n, value, terms, limits)
+    ratio = value / _evaluate(factors, n, limits)
+    without = tuple(
+        _factors(n[n != size], value[n != size], terms, limits) for size in sizes if len(sizes) > 2
+    )
+    return Law(factors, tuple(map(int, sizes)), float(max(ratio.max(), 1 / ratio.min())), without)
+
+
+def _need_two(sizes: np.ndarray) -> None:
+    if len(sizes) < 2:
+        raise DataError(
+            f"Points at {len(sizes)} size{'s' * (len(sizes) != 1)} of the survey: a law needs two, and "
+            "three to be checked. Run the workflow at others, for example `snakemake --cores all --config "
+            "run=size_3000 simulate='{n_galaxies: 3000}'`, and name these runs."
+        )
+
+
+def _factors(n: np.ndarray, value: np.ndarray, terms: Sequence[str], limits: Limits) -> dict[str, float]:
+    columns = np.stack([np.ones(len(n)), *(TERMS[term](n, limits) for term in terms)], axis=1)
+    scale = columns.max(axis=0)  # n² of a large survey would drown the rest
+    found, _ = nnls(columns / scale / value[:, None], np.ones(len(n)))
+    return dict(zip(("fixed", *terms), (found / scale).tolist(), strict=True))
+
+
+def fit_jobs(points: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
+    """Fit CPU time and memory of each job.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        As from `_cost_points.collect`, of several runs.
+    limits : Limits
+
+    Returns
+    -------
+    laws : pandas.DataFrame
+        stage, job, cpu (Law), memory (Law).
+    left_out : list of str
+        Jobs that have no law, or were measured at one size alone.
+    """
+    rows, left_out = [], []
+    for job, part in points[points["kind"] == "job"].groupby("name"):
+        stage = stage_of(str(job))
+        if stage is None or part.loc[part["cpu_s"] > 0, "n"].nunique() < 2:
+            left_out.append(str(job))
+            continue
+        cpu = fit(part["n"], part["cpu_s"], STAGES[stage].terms, limits)
+        rows.append((stage, job, cpu, fit(part["n"], part["memory_mb"], ("n",), limits)))
+    if not rows:
+        _need_two(points["n"].unique())
+    return pd.DataFrame(rows, columns=["stage", "job", "cpu", "memory"]), left_out
+
+
+def is_bounded(memory: Law) -> bool:
+    """Whether the memory has not grown over all sizes that were measured."""
+    return memory.factors["n"] * max(memory.sizes) < GROWS * memory.factors["fixed"]
+
+
+def fit_folders(points: pd.DataFrame, limits: Limits) -> dict[str, Law]:
+    """Fit the bytes of each folder of results."""
+    folders = points[points["kind"] == "folder"].groupby("name")
+    return {
+        str(name): fit(part["n"], part["bytes"], ("n",), limits)
+        for name, part in folders
+        if part.loc[part["bytes"] > 0, "n"].nunique() > 1
+    }

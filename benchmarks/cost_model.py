@@ -1,0 +1,233 @@
+"""What a survey of another size will cost, from what finished runs took.
+
+`python benchmarks/cost_model.py` prices 200 thousand, 10 and 76 million galaxies by the points measured
+once (docs/scale_points.csv). `--runs size_1000 size_3000 size_12000` takes runs of your own instead, of three
+sizes or more; `--points FILE` keeps their points there. Each stage has a law from what it computes
+(_cost_laws.py); the range is what leaving out one size at a time changes, widened by the largest miss. A GPU
+has never been measured: its speed is the assumption that you give. The totals are printed last.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+REPO = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPO), str(REPO / "src")]
+
+from benchmarks import _cost_laws as laws
+from benchmarks import _cost_points as points
+from galaxypair.errors import GalaxypairError
+
+CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"))
+POINTS = REPO / "docs" / "scale_points.csv"
+SIZES = (200_000, 10_000_000, 76_000_000)
+TRAINED = CONFIG["split"]["train_fraction"] * (1 - CONFIG["split"]["val_fraction"])
+ON_GPU = ("train", "embed")
+FORWARD = 1 / 3  # of a training step: the backward pass takes about twice the forward pass
+# AstroCLIP, second version: 25,000 steps of 1,024 pairs in 12 hours on 4 A100 (its README)
+A100_PAIRS_PER_S = 150
+JOINT_BYTES = 60e9 / 197_976  # published joint file, per pair
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What the user has, or assumes.
+
+    Attributes
+    ----------
+    cores, machines : int
+        Cores of a machine, and machines.
+    gpus : int
+    gpu_pairs_per_s : float
+        Of one GPU in training.
+    epochs : int
+    """
+
+    cores: int
+    machines: int
+    gpus: int
+    gpu_pairs_per_s: float
+    epochs: int
+
+    def gpu_hours(self, n: int) -> float:
+        """Hours of one GPU for training and for embedding all splits."""
+        return n * (TRAINED * self.epochs + FORWARD) / self.gpu_pairs_per_s / 3600
+
+
+def price(fitted: pd.DataFrame, sizes: list[int], limits: laws.Limits) -> pd.DataFrame:
+    """CPU hours and peak memory of each job at each size.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n, stage, job, cpu_h, cpu_h_low, cpu_h_high, memory_gb, memory_gb_low, memory_gb_high.
+    """
+    rows = []
+    for n in sizes:
+        for job in fitted.itertuples():
+            memory = job.memory.at(n, limits)
+            if laws.is_bounded(job.memory):
+                memory = (job.memory.at(max(job.memory.sizes), limits)[0],) * 3
+            cpu = (seconds / 3600 for seconds in job.cpu.at(n, limits))
+            rows.append((n, job.stage, job.job, *cpu, *(megabytes / 1e3 for megabytes in memory)))
+    names = [f"{what}{end}" for what in ("cpu_h", "memory_gb") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=["n", "stage", "job", *names])
+
+
+def longest_chain(priced: pd.DataFrame, have: Machines, n: int) -> float:
+    """Hours of the longest chain of stages, one job of each at a time on one machine."""
+    at_n = priced[priced["n"] == n]
+    done: dict[str, float] = {}
+    for name, stage in laws.STAGES.items():  # in the order of the workflow
+        own = at_n.loc[at_n["stage"] == name, "cpu_h"].max() if stage.counted else 0
+        hours = (0 if np.isnan(own) else own) / min(stage.cores, have.cores)
+        if name in ON_GPU:
+            share = TRAINED * have.epochs if name == "train" else FORWARD
+            hours = n * share / have.gpu_pairs_per_s / 3600 / have.gpus
+        done[name] = hours + max((done.get(other, 0) for other in stage.after), default=0)
+    return max(done.values())
+
+
+def totals(
+    priced: pd.DataFrame, folders: dict[str, laws.Law], have: Machines, limits: laws.Limits, fetched: float
+) -> pd.DataFrame:
+    """One row per size: n, jobs, cpu_h with range, gpu_h, memory_gb, disk_tb, fetched_tb, wall_h."""
+    rows = []
+    counted = [name for name, stage in laws.STAGES.items() if stage.counted and name not in ON_GPU]
+    for n, at_n in priced.groupby("n"):
+        work = at_n[at_n["stage"].isin(counted)]
+        row = {"n": n, "jobs": len(at_n[at_n["stage"].isin([*counted, *ON_GPU])])}
+        row |= {name: work[name].sum(skipna=False) for name in ("cpu_h", "cpu_h_low", "cpu_h_high")}
+        most = at_n.loc[at_n["memory_gb"].idxmax()]
+        row |= {"gpu_h": have.gpu_hours(n), "memory_gb": most["memory_gb"], "largest_job": most["job"]}
+        row["disk_tb"] = sum(law.at(n, limits)[0] for law in folders.values()) / 1e12
+        row["fetched_tb"] = n * fetched / 1e12
+        row["wall_h"] = max(longest_chain(priced, have, n), row["cpu_h"] / have.cores / have.machines)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def short(value: float) -> str:
+    """Two digits: 0.0012, 3.4, 120, 35,000."""
+    if not np.isfinite(value):
+        return "?"
+    digits = 1 - int(np.floor(np.log10(abs(value)))) if value else 0
+    rounded = round(value, digits)
+    return f"{rounded:,.{max(digits, 0)}f}"
+
+
+def ranged(value: float, low: float, high: float) -> str:
+    return short(value) + ("" if np.isnan(low) else f" ({short(low)}–{short(high)})")
+
+
+def stage_table(priced: pd.DataFrame, fitted: pd.DataFrame) -> str:
+    """Markdown: what each stage takes, the sum over its jobs, and the memory of the largest."""
+    sizes = sorted(priced["n"].unique())
+    head = ["stage", "jobs", "law", "measured", "miss", *(f"CPU h at {n:,}" for n in sizes)]
+    head += [f"GB at {n:,}" for n in sizes]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name, stage in laws.STAGES.items():
+        own, jobs = priced[priced["stage"] == name], fitted[fitted["stage"] == name]
+        if own.empty:
+            continue
+        hours = own.groupby("n")[["cpu_h", "cpu_h_low", "cpu_h_high"]].agg(
+            lambda part: part.sum(skipna=False)
+        )
+        memory = own.groupby("n")["memory_gb"].max()
+        bounded = all(laws.is_bounded(law) for law in jobs["memory"])
+        sizes_seen = [size for law in jobs["cpu"] for size in law.sizes]
+        seen = f"{min(sizes_seen):,}–{max(sizes_seen):,}"
+        cells = [
+            name if stage.counted else f"({name})",
+            str(len(jobs)),
+            " + ".join(("1", *stage.terms)),
+            seen,
+        ]
+        cells += [f"{max(law.miss for law in jobs['cpu']):.1f}"]
+        cells += [ranged(*hours.loc[n]) for n in sizes]
+        cells += [short(memory[n]) + ("*" if bounded else "") for n in sizes]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def total_table(total: pd.DataFrame, have: Machines) -> str:
+    """Markdown: what the whole takes."""
+    head = ["galaxies", "jobs", "CPU h", f"GPU h, {have.epochs} epochs", "largest job", "disk", "fetched"]
+    head += [f"wall, {have.machines} × {have.cores} cores, {have.gpus} GPU"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in total.itertuples():
+        cells = [f"{row.n:,}", str(row.jobs), ranged(row.cpu_h, row.cpu_h_low, row.cpu_h_high)]
+        cells += [short(row.gpu_h), f"{short(row.memory_gb)} GB ({row.largest_job})"]
+        cells += [f"{short(row.disk_tb)} TB", f"{short(row.fetched_tb)} TB", f"{short(row.wall_h)} h"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--runs", nargs="+", metavar="RUN", help="finished runs, of three sizes or more")
+    parser.add_argument("--project", type=Path, default=REPO, help="folder of their `logs` and `results`")
+    parser.add_argument(
+        "--points", type=Path, default=POINTS, help="table of points, read or (--runs) written"
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
+    parser.add_argument(
+        "--epochs", type=int, default=100, help="of training; at most 100 in AstroCLIP's config"
+    )
+    parser.add_argument(
+        "--gpu-pairs-per-s", type=float, default=A100_PAIRS_PER_S,
+        help="of one GPU in training: an assumption, by default that of AstroCLIP's README for an A100",
+    )  # fmt: skip
+    parser.add_argument("--gpus", type=int, default=4)
+    parser.add_argument("--cores", type=int, default=16, help="of a machine")
+    parser.add_argument("--machines", type=int, default=1)
+    parser.add_argument("--bytes-per-galaxy", type=float, default=JOINT_BYTES, help="that are fetched")
+    parser.add_argument("--csv", type=Path, help="gets every job at every size")
+    parser.add_argument("--figure", type=Path, help="gets the laws and the points, as PNG")
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments()
+    limits = laws.Limits(1 - CONFIG["split"]["train_fraction"], CONFIG["umap"]["max_galaxies"])
+    if given.runs:
+        table = pd.concat([points.collect(given.project, run) for run in given.runs], ignore_index=True)
+        if given.points != POINTS:
+            table.to_csv(given.points, index=False, float_format="%.6g")
+    else:
+        table = points.read_points(given.points)
+    fitted, left_out = laws.fit_jobs(table, limits)
+    have = Machines(given.cores, given.machines, given.gpus, given.gpu_pairs_per_s, given.epochs)
+    priced = price(fitted, list(given.sizes), limits)
+    total = totals(priced, laws.fit_folders(table, limits), have, limits, given.bytes_per_galaxy)
+    if given.csv:
+        priced.to_csv(given.csv, index=False, float_format="%.4g")
+    if given.figure:
+        from benchmarks import _cost_figure
+
+        _cost_figure.draw(table, fitted, limits, max(given.sizes), given.figure)
+    print(stage_table(priced, fitted) + "\n")
+    print(
+        "CPU h of train: one epoch of the small encoders; * memory that has not grown; () not in the totals."
+    )
+    if left_out:
+        print(f"Without a law, or measured at one size alone: {', '.join(left_out)}.")
+    print(f"\n{total_table(total, have)}\n")
+    print(
+        f"An assumption, not measured: {have.gpu_pairs_per_s:g} pairs/s of one GPU in training, three times "
+        "as many in embedding. Fetching is not in the wall time. Largest size measured: "
+        f"{int(table['n'].max()):,}; beyond it all is extrapolated."
+    )
+    print("; ".join(f"{r.n:,}: {short(r.cpu_h)} CPU h, {short(r.gpu_h)} GPU h" for r in total.itertuples()))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except GalaxypairError as err:
+        sys.exit(f"Error: {err}")
