@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks._cost_laws import STAGES, Limits
+from benchmarks._cost_laws import STAGES, Limits, stage_of
 from galaxypair import io
 from galaxypair.figures import style
 
@@ -22,7 +22,7 @@ def draw(points: pd.DataFrame, fitted: pd.DataFrame, limits: Limits, most: int, 
     points : pandas.DataFrame
         As from `_cost_points.collect`.
     fitted : pandas.DataFrame
-        From `_cost_laws.fit_jobs`.
+        From `_cost_laws.fit_stages`.
     limits : Limits
     most : int
         Galaxies up to which the laws are drawn.
@@ -31,10 +31,10 @@ def draw(points: pd.DataFrame, fitted: pd.DataFrame, limits: Limits, most: int, 
     jobs = points[points["kind"] == "job"]
     smallest, largest = int(jobs["n"].min()), int(jobs["n"].max())
     n = np.unique(np.geomspace(smallest, most, 200).astype(int))
-    stages = {name: part for name, part in fitted.groupby("stage") if STAGES[name].counted}
+    counted = fitted[fitted["stage"].map(lambda name: STAGES[name].counted)]
     lines = {
-        name: np.array([sum(law.at(int(size), limits)[0] for law in part["cpu"]) for size in n]) / 3600
-        for name, part in stages.items()
+        row.stage: np.array([row.cpu.at(int(size), limits)[0] for size in n]) / 3600
+        for row in counted.itertuples()
     }
     dearest = sorted(lines, key=lambda name: -lines[name][-1])[:SHOWN]
     figure = style.new_figure(style.PAGE_IN, 3.6, f"Measured from {smallest:,} to {largest:,} galaxies")
@@ -44,7 +44,8 @@ def draw(points: pd.DataFrame, fitted: pd.DataFrame, limits: Limits, most: int, 
         largest * 1.15, 0.97, "extrapolated", transform=axes.get_xaxis_transform(), va="top", fontsize=7
     )
     for name, colour, marker in zip(dearest, style.CLUSTER_COLOURS, MARKERS, strict=False):
-        measured = jobs[jobs["name"].isin(stages[name]["job"])].groupby(["run", "n"])["cpu_s"].sum() / 3600
+        own = jobs[jobs["name"].map(stage_of) == name].groupby(["run", "n"])["cpu_s"].mean()
+        measured = own * counted.set_index("stage").loc[name, "jobs"] / 3600
         axes.plot(n, lines[name], color=colour, lw=1)
         axes.plot(
             measured.index.get_level_values("n"), measured, marker, color=colour, markeredgecolor="white",

@@ -76,6 +76,7 @@ STAGES: dict[str, Stage] = {
     "embed": Stage(("n",), "each galaxy once through the network", ("train",), 16),
     "crossmatch": Stage(("n",), "one join by TARGETID", ("preprocess",)),
     "zeroshot": Stage(("n", "n²"), "each test against each train galaxy", ("embed", "crossmatch"), 8),
+    "protocols": Stage(("n", "n²"), "as zeroshot, by other choices of references", ("zeroshot",)),
     "retrieval": Stage(("n", "n²"), "each test against each test galaxy", ("embed",)),
     "umap": Stage(("m log m",), "neighbour descent, up to umap.max_galaxies", ("embed",)),
     "structure_properties": Stage(("n",), "one column after the other", ("crossmatch",)),
@@ -83,6 +84,13 @@ STAGES: dict[str, Stage] = {
         ("n", "m²"), "KMeans of all test galaxies; HDBSCAN compares all pairs in the plane", ("umap",), 16
     ),
     "cluster_information": Stage(("n",), "200 shuffles of the labels", ("cluster", "structure_properties")),
+    "cluster_spectra": Stage(("n",), "reads a few galaxies of each cluster", ("cluster",)),
+    "anomalies": Stage(
+        ("n", "n²"),
+        "each test against each train galaxy; pixels of each test galaxy",
+        ("embed", "preprocess"),
+    ),
+    "anomaly_gallery": Stage(("n",), "picks a few galaxies out of the tables", ("anomalies",)),
     "gallery": Stage(("n",), "picks a few galaxies out of the tables", ("cluster", "retrieval")),
     "figure": Stage(
         ("n",), "reads a table, draws it", ("gallery", "zeroshot", "cluster_information", "leaks")
@@ -191,8 +199,8 @@ def _factors(n: np.ndarray, value: np.ndarray, terms: Sequence[str], limits: Lim
     return dict(zip(("fixed", *terms), (found / scale).tolist(), strict=True))
 
 
-def fit_jobs(points: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
-    """Fit CPU time and memory of each job.
+def fit_stages(points: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, list[str]]:
+    """Fit the CPU time of all jobs of each stage, and the memory of its largest.
 
     Parameters
     ----------
@@ -203,21 +211,30 @@ def fit_jobs(points: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, list[s
     Returns
     -------
     laws : pandas.DataFrame
-        stage, job, cpu (Law), memory (Law).
+        stage, jobs, cpu (Law, seconds), memory (Law, MB); in the order of the workflow.
     left_out : list of str
-        Jobs that have no law, or were measured at one size alone.
+        Jobs that have no law, or whose stage was measured at one size alone.
+
+    Notes
+    -----
+    A run may have made some jobs of a stage alone: its mean job stands for the others.
     """
-    rows, left_out = [], []
-    for job, part in points[points["kind"] == "job"].groupby("name"):
-        stage = stage_of(str(job))
-        if stage is None or part.loc[part["cpu_s"] > 0, "n"].nunique() < 2:
-            left_out.append(str(job))
+    jobs = points[points["kind"] == "job"]
+    jobs = jobs.assign(stage=jobs["name"].map(stage_of))
+    left_out, rows = set(jobs.loc[jobs["stage"].isna(), "name"]), []
+    for name, stage in STAGES.items():
+        runs = jobs[(jobs["stage"] == name) & (jobs["cpu_s"] > 0)].groupby(["run", "n"])
+        table = runs.agg(jobs=("name", "size"), cpu_s=("cpu_s", "mean"), memory=("memory_mb", "max"))
+        sizes = table.index.get_level_values("n").to_numpy()
+        if len(np.unique(sizes)) < 2:
+            left_out |= set(jobs.loc[jobs["stage"] == name, "name"])
             continue
-        cpu = fit(part["n"], part["cpu_s"], STAGES[stage].terms, limits)
-        rows.append((stage, job, cpu, fit(part["n"], part["memory_mb"], ("n",), limits)))
+        most = int(table["jobs"].max())
+        cpu = fit(sizes, table["cpu_s"].to_numpy() * most, stage.terms, limits)
+        rows.append((name, most, cpu, fit(sizes, table["memory"].to_numpy(), ("n",), limits)))
     if not rows:
         _need_two(points["n"].unique())
-    return pd.DataFrame(rows, columns=["stage", "job", "cpu", "memory"]), left_out
+    return pd.DataFrame(rows, columns=["stage", "jobs", "cpu", "memory"]), sorted(left_out)
 
 
 def is_bounded(memory: Law) -> bool:

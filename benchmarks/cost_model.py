@@ -60,36 +60,37 @@ class Machines:
 
 
 def price(fitted: pd.DataFrame, sizes: list[int], limits: laws.Limits) -> pd.DataFrame:
-    """CPU hours and peak memory of each job at each size.
+    """CPU hours of each stage and peak memory of its largest job, at each size.
 
     Returns
     -------
     pandas.DataFrame
-        n, stage, job, cpu_h, cpu_h_low, cpu_h_high, memory_gb, memory_gb_low, memory_gb_high.
+        n, stage, jobs, cpu_h, cpu_h_low, cpu_h_high, memory_gb, memory_gb_low, memory_gb_high.
     """
     rows = []
     for n in sizes:
-        for job in fitted.itertuples():
-            memory = job.memory.at(n, limits)
-            if laws.is_bounded(job.memory):
-                memory = (job.memory.at(max(job.memory.sizes), limits)[0],) * 3
-            cpu = (seconds / 3600 for seconds in job.cpu.at(n, limits))
-            rows.append((n, job.stage, job.job, *cpu, *(megabytes / 1e3 for megabytes in memory)))
+        for row in fitted.itertuples():
+            memory = row.memory.at(n, limits)
+            if laws.is_bounded(row.memory):
+                memory = (row.memory.at(max(row.memory.sizes), limits)[0],) * 3
+            cpu = (seconds / 3600 for seconds in row.cpu.at(n, limits))
+            rows.append((n, row.stage, row.jobs, *cpu, *(megabytes / 1e3 for megabytes in memory)))
     names = [f"{what}{end}" for what in ("cpu_h", "memory_gb") for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=["n", "stage", "job", *names])
+    return pd.DataFrame(rows, columns=["n", "stage", "jobs", *names])
 
 
-def longest_chain(priced: pd.DataFrame, have: Machines, n: int) -> float:
+def longest_chain(at_n: pd.DataFrame, have: Machines) -> float:
     """Hours of the longest chain of stages, one job of each at a time on one machine."""
-    at_n = priced[priced["n"] == n]
+    n, own = at_n["n"].iloc[0], at_n.set_index("stage")
     done: dict[str, float] = {}
-    for name, stage in laws.STAGES.items():  # in the order of the workflow
-        own = at_n.loc[at_n["stage"] == name, "cpu_h"].max() if stage.counted else 0
-        hours = (0 if np.isnan(own) else own) / min(stage.cores, have.cores)
+    for name, stage in laws.STAGES.items():
+        hours = 0.0
         if name in ON_GPU:
             share = TRAINED * have.epochs if name == "train" else FORWARD
             hours = n * share / have.gpu_pairs_per_s / 3600 / have.gpus
-        done[name] = hours + max((done.get(other, 0) for other in stage.after), default=0)
+        elif name in own.index and stage.counted:
+            hours = own.loc[name, "cpu_h"] / own.loc[name, "jobs"] / min(stage.cores, have.cores)
+        done[name] = hours + max((done[other] for other in stage.after), default=0)
     return max(done.values())
 
 
@@ -98,16 +99,17 @@ def totals(
 ) -> pd.DataFrame:
     """One row per size: n, jobs, cpu_h with range, gpu_h, memory_gb, disk_tb, fetched_tb, wall_h."""
     rows = []
-    counted = [name for name, stage in laws.STAGES.items() if stage.counted and name not in ON_GPU]
     for n, at_n in priced.groupby("n"):
-        work = at_n[at_n["stage"].isin(counted)]
-        row = {"n": n, "jobs": len(at_n[at_n["stage"].isin([*counted, *ON_GPU])])}
+        counted = at_n[at_n["stage"].map(lambda name: laws.STAGES[name].counted)]
+        work = counted[~counted["stage"].isin(ON_GPU)]
+        row = {"n": n, "jobs": counted["jobs"].sum()}
+        # without a range of one stage there is none of the sum
         row |= {name: work[name].sum(skipna=False) for name in ("cpu_h", "cpu_h_low", "cpu_h_high")}
-        most = at_n.loc[at_n["memory_gb"].idxmax()]
-        row |= {"gpu_h": have.gpu_hours(n), "memory_gb": most["memory_gb"], "largest_job": most["job"]}
+        most = counted.loc[counted["memory_gb"].idxmax()]
+        row |= {"gpu_h": have.gpu_hours(n), "memory_gb": most["memory_gb"], "largest": most["stage"]}
         row["disk_tb"] = sum(law.at(n, limits)[0] for law in folders.values()) / 1e12
         row["fetched_tb"] = n * fetched / 1e12
-        row["wall_h"] = max(longest_chain(priced, have, n), row["cpu_h"] / have.cores / have.machines)
+        row["wall_h"] = max(longest_chain(at_n, have), row["cpu_h"] / have.cores / have.machines)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -126,45 +128,42 @@ def ranged(value: float, low: float, high: float) -> str:
 
 
 def stage_table(priced: pd.DataFrame, fitted: pd.DataFrame) -> str:
-    """Markdown: what each stage takes, the sum over its jobs, and the memory of the largest."""
+    """Markdown: what each stage takes, all its jobs together, and the memory of the largest."""
     sizes = sorted(priced["n"].unique())
-    head = ["stage", "jobs", "law", "measured", "miss", *(f"CPU h at {n:,}" for n in sizes)]
-    head += [f"GB at {n:,}" for n in sizes]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for name, stage in laws.STAGES.items():
-        own, jobs = priced[priced["stage"] == name], fitted[fitted["stage"] == name]
-        if own.empty:
-            continue
-        hours = own.groupby("n")[["cpu_h", "cpu_h_low", "cpu_h_high"]].agg(
-            lambda part: part.sum(skipna=False)
-        )
-        memory = own.groupby("n")["memory_gb"].max()
-        bounded = all(laws.is_bounded(law) for law in jobs["memory"])
-        sizes_seen = [size for law in jobs["cpu"] for size in law.sizes]
-        seen = f"{min(sizes_seen):,}–{max(sizes_seen):,}"
-        cells = [
-            name if stage.counted else f"({name})",
-            str(len(jobs)),
-            " + ".join(("1", *stage.terms)),
-            seen,
-        ]
-        cells += [f"{max(law.miss for law in jobs['cpu']):.1f}"]
-        cells += [ranged(*hours.loc[n]) for n in sizes]
-        cells += [short(memory[n]) + ("*" if bounded else "") for n in sizes]
-        lines.append("| " + " | ".join(cells) + " |")
+    head = ["stage", "jobs", "CPU time", "measured at", "miss", *(f"CPU h, {size_name(n)}" for n in sizes)]
+    head += [f"GB, {size_name(n)}" for n in sizes]
+    lines = [_row(head), "|" + "---|" * len(head)]
+    at = priced.set_index(["stage", "n"])
+    for row in fitted.itertuples():
+        name = row.stage if laws.STAGES[row.stage].counted else f"({row.stage})"
+        cells = [name, str(row.jobs), " + ".join(("1", *laws.STAGES[row.stage].terms))]
+        cells += [", ".join(map(size_name, row.cpu.sizes)), f"{row.cpu.miss:.1f}"]
+        cells += [ranged(*at.loc[(row.stage, n), ["cpu_h", "cpu_h_low", "cpu_h_high"]]) for n in sizes]
+        mark = "*" if laws.is_bounded(row.memory) else ""
+        cells += [short(at.loc[(row.stage, n), "memory_gb"]) + mark for n in sizes]
+        lines.append(_row(cells))
     return "\n".join(lines)
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def size_name(n: int) -> str:
+    """Write a number of galaxies: 3 k, 12.5 k, 10 M."""
+    return f"{n / 1e6:g} M" if n >= 1e6 else f"{n / 1e3:g} k"
 
 
 def total_table(total: pd.DataFrame, have: Machines) -> str:
     """Markdown: what the whole takes."""
     head = ["galaxies", "jobs", "CPU h", f"GPU h, {have.epochs} epochs", "largest job", "disk", "fetched"]
     head += [f"wall, {have.machines} × {have.cores} cores, {have.gpus} GPU"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = [_row(head), "|" + "---|" * len(head)]
     for row in total.itertuples():
-        cells = [f"{row.n:,}", str(row.jobs), ranged(row.cpu_h, row.cpu_h_low, row.cpu_h_high)]
-        cells += [short(row.gpu_h), f"{short(row.memory_gb)} GB ({row.largest_job})"]
+        cells = [size_name(row.n), str(row.jobs), ranged(row.cpu_h, row.cpu_h_low, row.cpu_h_high)]
+        cells += [short(row.gpu_h), f"{short(row.memory_gb)} GB ({row.largest})"]
         cells += [f"{short(row.disk_tb)} TB", f"{short(row.fetched_tb)} TB", f"{short(row.wall_h)} h"]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append(_row(cells))
     return "\n".join(lines)
 
 
@@ -187,7 +186,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cores", type=int, default=16, help="of a machine")
     parser.add_argument("--machines", type=int, default=1)
     parser.add_argument("--bytes-per-galaxy", type=float, default=JOINT_BYTES, help="that are fetched")
-    parser.add_argument("--csv", type=Path, help="gets every job at every size")
+    parser.add_argument("--csv", type=Path, help="gets every stage at every size")
     parser.add_argument("--figure", type=Path, help="gets the laws and the points, as PNG")
     return parser.parse_args()
 
@@ -201,7 +200,7 @@ def main() -> None:
             table.to_csv(given.points, index=False, float_format="%.6g")
     else:
         table = points.read_points(given.points)
-    fitted, left_out = laws.fit_jobs(table, limits)
+    fitted, left_out = laws.fit_stages(table, limits)
     have = Machines(given.cores, given.machines, given.gpus, given.gpu_pairs_per_s, given.epochs)
     priced = price(fitted, list(given.sizes), limits)
     total = totals(priced, laws.fit_folders(table, limits), have, limits, given.bytes_per_galaxy)
@@ -216,7 +215,7 @@ def main() -> None:
         "CPU h of train: one epoch of the small encoders; * memory that has not grown; () not in the totals."
     )
     if left_out:
-        print(f"Without a law, or measured at one size alone: {', '.join(left_out)}.")
+        print(f"Without a law, or at one size alone: {', '.join(left_out)}.")
     print(f"\n{total_table(total, have)}\n")
     print(
         f"An assumption, not measured: {have.gpu_pairs_per_s:g} pairs/s of one GPU in training, three times "

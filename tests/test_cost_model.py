@@ -114,11 +114,11 @@ def test_points_are_read_from_runs(project):
     assert points.loc[(4000, "preprocess"), "cpu_s"] == pytest.approx(13)
     assert points.loc[(4000, "train"), "cpu_s"] == pytest.approx(16)  # of one epoch
     assert points.loc[(16_000, "survey"), "bytes"] == 1_600_000
-    laws, left_out = _cost_laws.fit_jobs(collect(project), LIMITS)
-    assert set(laws["job"]) == {*MADE, "train"} and left_out == []
-    by_job = laws.set_index("job")
-    assert _cost_laws.is_bounded(by_job.loc["report", "memory"])
-    assert not _cost_laws.is_bounded(by_job.loc["zeroshot", "memory"])
+    laws, left_out = _cost_laws.fit_stages(collect(project), LIMITS)
+    assert set(laws["stage"]) == {"preprocess", "train", "embed", "zeroshot", "report"} and left_out == []
+    by_stage = laws.set_index("stage")
+    assert _cost_laws.is_bounded(by_stage.loc["report", "memory"])
+    assert not _cost_laws.is_bounded(by_stage.loc["zeroshot", "memory"])
     assert _cost_laws.fit_folders(collect(project), LIMITS)["survey"].factors["n"] == pytest.approx(100)
 
 
@@ -162,23 +162,33 @@ def test_missing_run_and_ledger_and_points_are_named(project):
 
 def test_one_size_makes_no_law(project):
     with pytest.raises(DataError, match="Points at 1 size of the survey: a law needs two"):
-        _cost_laws.fit_jobs(_cost_points.collect(project, "size_1000"), LIMITS)
+        _cost_laws.fit_stages(_cost_points.collect(project, "size_1000"), LIMITS)
+
+
+def test_mean_job_stands_for_those_that_a_run_has_not_made(project):
+    points = collect(project)
+    spaces = [points[points["name"] == "report"].assign(name=f"umap_{s}") for s in ("image", "both")]
+    fewer = spaces[0][spaces[0]["n"] < 10_000]
+    fitted, _ = _cost_laws.fit_stages(pd.concat([points, fewer, spaces[1]]), LIMITS)
+    umap = fitted.set_index("stage").loc["umap"]
+    assert umap["jobs"] == 2
+    assert umap["cpu"].at(16_000, LIMITS)[0] == pytest.approx(6)
 
 
 def test_two_sizes_have_no_range_and_unmeasured_jobs_are_told(project):
     points = pd.concat([_cost_points.collect(project, f"size_{n}") for n in (1000, 4000)])
     once = points[points["name"] == "report"].head(1).assign(name="gallery")
     unknown = points[points["name"] == "report"].assign(name="posterior_flows")
-    fitted, left_out = _cost_laws.fit_jobs(pd.concat([points, once, unknown]), LIMITS)
+    fitted, left_out = _cost_laws.fit_stages(pd.concat([points, once, unknown]), LIMITS)
     assert left_out == ["gallery", "posterior_flows"]
-    priced = cost_model.price(fitted, [10_000], LIMITS).set_index("job")
+    priced = cost_model.price(fitted, [10_000], LIMITS).set_index("stage")
     assert priced.loc["preprocess", "cpu_h"] == pytest.approx(25 / 3600)
     assert np.isnan(priced.loc["preprocess", "cpu_h_high"])
 
 
 def test_totals_add_up(project):
     points = collect(project)
-    fitted, _ = _cost_laws.fit_jobs(points, LIMITS)
+    fitted, _ = _cost_laws.fit_stages(points, LIMITS)
     priced = cost_model.price(fitted, [200_000], LIMITS)
     have = cost_model.Machines(cores=4, machines=2, gpus=2, gpu_pairs_per_s=100, epochs=10)
     folders = _cost_laws.fit_folders(points, LIMITS)
@@ -189,7 +199,7 @@ def test_totals_add_up(project):
     assert total["gpu_h"] == pytest.approx(gpu_h)
     assert total["fetched_tb"] == pytest.approx(0.06)
     assert total["jobs"] == 5
-    assert total["memory_gb"] == pytest.approx(0.9, rel=0.01) and total["largest_job"] == "train"
+    assert total["memory_gb"] == pytest.approx(0.9, rel=0.01) and total["largest"] == "train"
     chain = (405 + 110) / 4 / 3600 + gpu_h / 2 + 3 / 3600
     assert total["wall_h"] == pytest.approx(chain, rel=1e-3)
 
@@ -201,10 +211,10 @@ def test_command_prints_tables_and_says_what_is_wrong(project):
     for more in (["--project", project, "--runs", *runs], ["--csv", priced]):
         done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        assert "| zeroshot | 1 | 1 + n + n² | 1,000–16,000 | 1.0 |" in done.stdout
+        assert "| zeroshot | 1 | 1 + n + n² | 1 k, 4 k, 16 k | 1.0 |" in done.stdout
         assert "An assumption, not measured: 150 pairs/s" in done.stdout
         assert done.stdout.strip().splitlines()[-1].startswith("50,000: ")
-    assert set(pd.read_csv(priced)["job"]) == {*MADE, "train"}
+    assert set(pd.read_csv(priced)["stage"]) == {"preprocess", "train", "embed", "zeroshot", "report"}
     done = subprocess.run([*command[:2], "--runs", "none"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Error: `" in done.stderr and "Traceback" not in done.stderr
@@ -217,6 +227,6 @@ def test_numbers_have_two_digits(value):
 
 def test_figure_shows_points_and_laws(project, tmp_path):
     points = collect(project)
-    fitted, _ = _cost_laws.fit_jobs(points, LIMITS)
+    fitted, _ = _cost_laws.fit_stages(points, LIMITS)
     _cost_figure.draw(points, fitted, LIMITS, 10_000_000, tmp_path / "laws.png")
     assert (tmp_path / "laws.png").stat().st_size > 10_000
