@@ -1,7 +1,7 @@
 """How the cost of each stage grows with the survey, from what it computes; and the fit to measured points."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from scipy.optimize import nnls
 from galaxypair.errors import DataError
 
 GROWS = 0.1  # of the fixed memory: less growth than this over all sizes measured is none
+FULL = 10_000  # galaxies: in smaller surveys the buffers of shards and batches are not full
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Stage:
     terms : tuple of str
         Of the CPU time, beside a fixed part; of `TERMS`.
     why : str
+    held : float
+        Bytes per galaxy that a job is known to hold, if its memory has not been seen to grow.
     after : tuple of str
         Stages that it waits for.
     cores : int
@@ -60,44 +63,78 @@ class Stage:
 
     terms: tuple[str, ...]
     why: str
+    held: float = 0
+    _: KW_ONLY
     after: tuple[str, ...] = ()
     cores: int = 1
     counted: bool = True
 
 
 # in the order of the workflow; the longest name that begins that of a job is its stage
+TABLE = 4 * 128 * 4  # bytes of a galaxy in a table of embeddings
+LEDGER = 270  # bytes of a row of the ledger as a pandas.DataFrame
 STAGES: dict[str, Stage] = {
     "stellar_library": Stage((), "one grid", counted=False),
-    "simulate": Stage(("n",), "each galaxy by itself", ("stellar_library",), 16, counted=False),
-    "import_embeddings": Stage(("n",), "each row once", counted=False),
-    "preprocess": Stage(("n",), "each galaxy is read, judged and written once", ("simulate",), 16),
-    "leaks": Stage(("n", "n²"), "each val and test image against all of other splits", ("preprocess",), 16),
-    "train": Stage(("n",), "one epoch sees each train galaxy once", ("preprocess",), 16),
-    "embed": Stage(("n",), "each galaxy once through the network", ("train",), 16),
-    "crossmatch": Stage(("n",), "one join by TARGETID", ("preprocess",)),
-    "zeroshot": Stage(("n", "n²"), "each test against each train galaxy", ("embed", "crossmatch"), 8),
-    "protocols": Stage(("n", "n²"), "as zeroshot, by other choices of references", ("zeroshot",)),
-    "retrieval": Stage(("n", "n²"), "each test against each test galaxy", ("embed",)),
-    "umap": Stage(("m log m",), "neighbour descent, up to umap.max_galaxies", ("embed",)),
-    "structure_properties": Stage(("n",), "one column after the other", ("crossmatch",)),
-    "cluster": Stage(
-        ("n", "m²"), "KMeans of all test galaxies; HDBSCAN compares all pairs in the plane", ("umap",), 16
+    "simulate": Stage(
+        ("n",), "each galaxy by itself", 100, after=("stellar_library",), cores=16, counted=False
     ),
-    "cluster_information": Stage(("n",), "200 shuffles of the labels", ("cluster", "structure_properties")),
-    "cluster_spectra": Stage(("n",), "reads a few galaxies of each cluster", ("cluster",)),
+    "import_embeddings": Stage(("n",), "each row once", LEDGER, counted=False),
+    # its ledger in parts and as a whole
+    "preprocess": Stage(
+        ("n",), "each galaxy is read, judged and written once", 2 * LEDGER, after=("simulate",), cores=16
+    ),
+    # keys of all galaxies, and which of them a job searches
+    "leaks": Stage(
+        ("n", "n²"),
+        "each val and test image against all of other splits",
+        100,
+        after=("preprocess",),
+        cores=16,
+    ),
+    # places in the shards, and their order as Python's numbers
+    "train": Stage(("n",), "one epoch sees each train galaxy once", 60, after=("preprocess",), cores=16),
+    "embed": Stage(("n",), "each galaxy once through the network", after=("train",), cores=16),
+    "crossmatch": Stage(("n",), "one join by TARGETID", 2 * LEDGER, after=("preprocess",)),
+    "zeroshot": Stage(
+        ("n", "n²"), "each test against each train galaxy", TABLE, after=("embed", "crossmatch"), cores=8
+    ),
+    "protocols": Stage(
+        ("n", "n²"), "as zeroshot, by other choices of references", TABLE, after=("zeroshot",), cores=8
+    ),
+    "retrieval": Stage(("n", "n²"), "each test against each test galaxy", TABLE / 5, after=("embed",)),
+    "umap": Stage(("m log m",), "neighbour descent, up to umap.max_galaxies", TABLE / 5, after=("embed",)),
+    "structure_properties": Stage(("n",), "one column after the other", LEDGER, after=("crossmatch",)),
+    "cluster": Stage(
+        ("n", "m²"),
+        "KMeans of all test galaxies; HDBSCAN compares all pairs in the plane",
+        TABLE / 5,
+        after=("umap",),
+        cores=16,
+    ),
+    "cluster_information": Stage(
+        ("n",), "200 shuffles of the labels", LEDGER, after=("cluster", "structure_properties")
+    ),
+    "cluster_spectra": Stage(("n",), "reads a few galaxies of each cluster", 100, after=("cluster",)),
     "anomalies": Stage(
         ("n", "n²"),
         "each test against each train galaxy; pixels of each test galaxy",
-        ("embed", "preprocess"),
+        TABLE,
+        after=("embed", "preprocess"),
+        cores=8,
     ),
-    "anomaly_gallery": Stage(("n",), "picks a few galaxies out of the tables", ("anomalies",)),
-    "gallery": Stage(("n",), "picks a few galaxies out of the tables", ("cluster", "retrieval")),
+    "anomaly_gallery": Stage(("n",), "picks a few galaxies out of the tables", LEDGER, after=("anomalies",)),
+    "gallery": Stage(
+        ("n",), "picks a few galaxies out of the tables", LEDGER, after=("cluster", "retrieval")
+    ),
     "figure": Stage(
-        ("n",), "reads a table, draws it", ("gallery", "zeroshot", "cluster_information", "leaks")
+        ("n",),
+        "reads a table, draws it",
+        LEDGER,
+        after=("gallery", "protocols", "cluster_information", "leaks"),
     ),
-    "model_card": Stage((), "a page", ("zeroshot", "retrieval")),
-    "compare": Stage((), "a small table", ("zeroshot",)),
-    "report": Stage(("n",), "reads the ledger, embeds the figures", ("figure", "compare")),
+    "model_card": Stage((), "a page", after=("zeroshot", "retrieval")),
+    "compare": Stage((), "a small table", after=("zeroshot",)),
+    "report": Stage(("n",), "reads the ledger, embeds the figures", LEDGER, after=("figure", "compare")),
 }
 
 
@@ -121,22 +158,27 @@ class Law:
         Largest factor between a measured point and the law.
     without : tuple of dict
         The factors without the points of each size in turn.
+    held : float
+        Known share of each galaxy, beside what was fitted.
     """
 
     factors: dict[str, float]
     sizes: tuple[int, ...]
     miss: float
     without: tuple[dict[str, float], ...]
+    held: float = 0
 
     def at(self, n: int, limits: Limits) -> tuple[float, float, float]:
         """Value, and the range that the fits without one size span, widened by the miss.
 
         NaN for the range with fewer than three sizes.
         """
-        value = _evaluate(self.factors, np.array([float(n)]), limits)[0]
+        where = np.array([float(n)])
+        value, *others = (
+            _evaluate(each, where, limits)[0] + self.held * n for each in (self.factors, *self.without)
+        )
         if len(self.sizes) < 3:
             return value, np.nan, np.nan
-        others = [_evaluate(each, np.array([float(n)]), limits)[0] for each in self.without]
         return value, min(value, *others) / self.miss, max(value, *others) * self.miss
 
 
@@ -211,7 +253,7 @@ def fit_stages(points: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, list
     Returns
     -------
     laws : pandas.DataFrame
-        stage, jobs, cpu (Law, seconds), memory (Law, MB); in the order of the workflow.
+        stage, jobs, cpu (Law, seconds), memory (Law, MB, or None); in the order of the workflow.
     left_out : list of str
         Jobs that have no law, or whose stage was measured at one size alone.
 
@@ -231,15 +273,35 @@ def fit_stages(points: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, list
             continue
         most = int(table["jobs"].max())
         cpu = fit(sizes, table["cpu_s"].to_numpy() * most, stage.terms, limits)
-        rows.append((name, most, cpu, fit(sizes, table["memory"].to_numpy(), ("n",), limits)))
+        rows.append((name, most, cpu, fit_memory(sizes, table["memory"].to_numpy(), stage.held, limits)))
     if not rows:
         _need_two(points["n"].unique())
     return pd.DataFrame(rows, columns=["stage", "jobs", "cpu", "memory"]), sorted(left_out)
 
 
-def is_bounded(memory: Law) -> bool:
-    """Whether the memory has not grown over all sizes that were measured."""
-    return memory.factors["n"] * max(memory.sizes) < GROWS * memory.factors["fixed"]
+def fit_memory(n: np.ndarray, megabytes: np.ndarray, held: float, limits: Limits) -> Law | None:
+    """Fit the memory of a stage, by surveys large enough to fill its buffers.
+
+    Parameters
+    ----------
+    n, megabytes : ndarray of shape (points,)
+    held : float
+        Bytes per galaxy that it is known to hold, if it has not been seen to grow.
+    limits : Limits
+
+    Returns
+    -------
+    Law or None
+        None without points at two such sizes: from fewer no growth can be told.
+    """
+    full = n >= FULL
+    n, megabytes = n[full], megabytes[full]
+    if len(np.unique(n)) < 2:
+        return None
+    law = fit(n, megabytes, ("n",), limits)
+    if law.factors["n"] * n.max() >= GROWS * law.factors["fixed"]:
+        return law
+    return replace(fit(n, megabytes - held * n / 1e6, (), limits), held=held / 1e6)
 
 
 def fit_folders(points: pd.DataFrame, limits: Limits) -> dict[str, Law]:

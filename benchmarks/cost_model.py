@@ -27,6 +27,7 @@ CONFIG = yaml.safe_load((REPO / "config/config.yaml").read_text(encoding="utf-8"
 POINTS = REPO / "docs" / "scale_points.csv"
 SIZES = (200_000, 10_000_000, 76_000_000)
 TRAINED = CONFIG["split"]["train_fraction"] * (1 - CONFIG["split"]["val_fraction"])
+LONGEST_H = 24  # of a job, before a stage is said to be outgrown
 ON_GPU = ("train", "embed")
 FORWARD = 1 / 3  # of a training step: the backward pass takes about twice the forward pass
 # AstroCLIP, second version: 25,000 steps of 1,024 pairs in 12 hours on 4 A100 (its README)
@@ -42,6 +43,8 @@ class Machines:
     ----------
     cores, machines : int
         Cores of a machine, and machines.
+    memory_gb : float
+        Of a machine.
     gpus : int
     gpu_pairs_per_s : float
         Of one GPU in training.
@@ -50,6 +53,7 @@ class Machines:
 
     cores: int
     machines: int
+    memory_gb: float
     gpus: int
     gpu_pairs_per_s: float
     epochs: int
@@ -70,13 +74,26 @@ def price(fitted: pd.DataFrame, sizes: list[int], limits: laws.Limits) -> pd.Dat
     rows = []
     for n in sizes:
         for row in fitted.itertuples():
-            memory = row.memory.at(n, limits)
-            if laws.is_bounded(row.memory):
-                memory = (row.memory.at(max(row.memory.sizes), limits)[0],) * 3
+            memory = row.memory.at(n, limits) if row.memory else (np.nan,) * 3
             cpu = (seconds / 3600 for seconds in row.cpu.at(n, limits))
             rows.append((n, row.stage, row.jobs, *cpu, *(megabytes / 1e3 for megabytes in memory)))
     names = [f"{what}{end}" for what in ("cpu_h", "memory_gb") for end in ("", "_low", "_high")]
     return pd.DataFrame(rows, columns=["n", "stage", "jobs", *names])
+
+
+def outgrown(fitted: pd.DataFrame, have: Machines, limits: laws.Limits) -> dict[str, str]:
+    """Tell for each stage at how many galaxies a job takes more than a day, or a machine's memory."""
+    sizes = np.geomspace(1e3, 1e9, 301).astype(int)
+    found = {}
+    for row in fitted.itertuples():
+        cores = min(laws.STAGES[row.stage].cores, have.cores)
+        for n in sizes:
+            hours = row.cpu.at(n, limits)[0] / 3600 / row.jobs / cores
+            memory = row.memory.at(n, limits)[0] / 1e3 if row.memory else 0
+            if hours > LONGEST_H or memory > have.memory_gb:
+                found[row.stage] = f"{size_name(n)}: {'a day' if hours > LONGEST_H else 'memory'}"
+                break
+    return found
 
 
 def longest_chain(at_n: pd.DataFrame, have: Machines) -> float:
@@ -127,11 +144,11 @@ def ranged(value: float, low: float, high: float) -> str:
     return short(value) + ("" if np.isnan(low) else f" ({short(low)}–{short(high)})")
 
 
-def stage_table(priced: pd.DataFrame, fitted: pd.DataFrame) -> str:
+def stage_table(priced: pd.DataFrame, fitted: pd.DataFrame, ends: dict[str, str]) -> str:
     """Markdown: what each stage takes, all its jobs together, and the memory of the largest."""
     sizes = sorted(priced["n"].unique())
     head = ["stage", "jobs", "CPU time", "measured at", "miss", *(f"CPU h, {size_name(n)}" for n in sizes)]
-    head += [f"GB, {size_name(n)}" for n in sizes]
+    head += [*(f"GB, {size_name(n)}" for n in sizes), "outgrown at"]
     lines = [_row(head), "|" + "---|" * len(head)]
     at = priced.set_index(["stage", "n"])
     for row in fitted.itertuples():
@@ -139,9 +156,9 @@ def stage_table(priced: pd.DataFrame, fitted: pd.DataFrame) -> str:
         cells = [name, str(row.jobs), " + ".join(("1", *laws.STAGES[row.stage].terms))]
         cells += [", ".join(map(size_name, row.cpu.sizes)), f"{row.cpu.miss:.1f}"]
         cells += [ranged(*at.loc[(row.stage, n), ["cpu_h", "cpu_h_low", "cpu_h_high"]]) for n in sizes]
-        mark = "*" if laws.is_bounded(row.memory) else ""
+        mark = "*" if row.memory and "n" not in row.memory.factors else ""
         cells += [short(at.loc[(row.stage, n), "memory_gb"]) + mark for n in sizes]
-        lines.append(_row(cells))
+        lines.append(_row([*cells, ends.get(row.stage, "")]))
     return "\n".join(lines)
 
 
@@ -151,7 +168,7 @@ def _row(cells: list[str]) -> str:
 
 def size_name(n: int) -> str:
     """Write a number of galaxies: 3 k, 12.5 k, 10 M."""
-    return f"{n / 1e6:g} M" if n >= 1e6 else f"{n / 1e3:g} k"
+    return f"{n / 1e6:.3g} M" if n >= 1e6 else f"{n / 1e3:.3g} k"
 
 
 def total_table(total: pd.DataFrame, have: Machines) -> str:
@@ -184,6 +201,7 @@ def arguments() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--gpus", type=int, default=4)
     parser.add_argument("--cores", type=int, default=16, help="of a machine")
+    parser.add_argument("--memory-gb", type=float, default=64, help="of a machine")
     parser.add_argument("--machines", type=int, default=1)
     parser.add_argument("--bytes-per-galaxy", type=float, default=JOINT_BYTES, help="that are fetched")
     parser.add_argument("--csv", type=Path, help="gets every stage at every size")
@@ -201,7 +219,9 @@ def main() -> None:
     else:
         table = points.read_points(given.points)
     fitted, left_out = laws.fit_stages(table, limits)
-    have = Machines(given.cores, given.machines, given.gpus, given.gpu_pairs_per_s, given.epochs)
+    have = Machines(
+        given.cores, given.machines, given.memory_gb, given.gpus, given.gpu_pairs_per_s, given.epochs
+    )
     priced = price(fitted, list(given.sizes), limits)
     total = totals(priced, laws.fit_folders(table, limits), have, limits, given.bytes_per_galaxy)
     if given.csv:
@@ -210,10 +230,8 @@ def main() -> None:
         from benchmarks import _cost_figure
 
         _cost_figure.draw(table, fitted, limits, max(given.sizes), given.figure)
-    print(stage_table(priced, fitted) + "\n")
-    print(
-        "CPU h of train: one epoch of the small encoders; * memory that has not grown; () not in the totals."
-    )
+    print(stage_table(priced, fitted, outgrown(fitted, have, limits)) + "\n")
+    print("CPU h of train: one epoch of the small encoders; * not seen to grow; () not in the totals.")
     if left_out:
         print(f"Without a law, or at one size alone: {', '.join(left_out)}.")
     print(f"\n{total_table(total, have)}\n")
