@@ -10,7 +10,7 @@ from galaxypair import io
 from galaxypair.figures import style
 
 SHOWN = 10  # stages: as many as there are colours
-MARKERS = "osD^vPX<>*"
+MARKERS = "osD^v<>hp*"
 
 
 @style.styled
@@ -37,19 +37,19 @@ def draw(points: pd.DataFrame, fitted: pd.DataFrame, limits: Limits, most: int, 
         for row in counted.itertuples()
     }
     dearest = sorted(lines, key=lambda name: -lines[name][-1])[:SHOWN]
-    figure = style.new_figure(style.PAGE_IN, 3.6, f"Measured from {smallest:,} to {largest:,} galaxies")
-    axes = figure.add_subplot()
-    axes.axvspan(largest, most, color=style.PALE, alpha=0.35, lw=0)
-    axes.text(
-        largest * 1.15, 0.97, "extrapolated", transform=axes.get_xaxis_transform(), va="top", fontsize=7
+    figure = style.new_figure(
+        style.PAGE_IN, 3.6, f"Measured from {smallest:,} to {largest:,} galaxies; dashed: extrapolated"
     )
+    axes = figure.add_subplot()
     for name, colour, marker in zip(dearest, style.CLUSTER_COLOURS, MARKERS, strict=False):
         own = jobs[jobs["name"].map(stage_of) == name].groupby(["run", "n"])["cpu_s"].mean()
         measured = own * counted.set_index("stage").loc[name, "jobs"] / 3600
-        axes.plot(n, lines[name], color=colour, lw=1)
+        seen = n <= max(counted.set_index("stage").loc[name, "cpu"].sizes)
+        axes.plot(n[seen], lines[name][seen], color=colour, lw=1)
+        axes.plot(n[~seen], lines[name][~seen], "--", color=colour, lw=0.8)
         axes.plot(
             measured.index.get_level_values("n"), measured, marker, color=colour, markeredgecolor="white",
-            markeredgewidth=0.4, label=name,
+            markeredgewidth=0.4, markersize=5, label=name,
         )  # fmt: skip
     axes.set(
         xscale="log", yscale="log", xlabel="Galaxies", ylabel="CPU time [h]", xlim=(smallest / 1.3, most)

@@ -10,7 +10,11 @@ from scipy.optimize import nnls
 from galaxypair.errors import DataError
 
 GROWS = 0.1  # of the fixed memory: less growth than this over all sizes measured is none
-FULL = 10_000  # galaxies: in smaller surveys the buffers of shards and batches are not full
+FULL, RECENT = (
+    10_000,
+    0.2,
+)  # galaxies: buffers of shards, batches and blocks fill in smaller surveys than the first,
+#                             or than this share of the largest, which is memory that does not grow on
 
 
 @dataclass(frozen=True)
@@ -294,7 +298,7 @@ def fit_memory(n: np.ndarray, megabytes: np.ndarray, held: float, limits: Limits
     Law or None
         None without points at two such sizes: from fewer no growth can be told.
     """
-    full = n >= FULL
+    full = n >= max(FULL, RECENT * n.max())
     n, megabytes = n[full], megabytes[full]
     if len(np.unique(n)) < 2:
         return None

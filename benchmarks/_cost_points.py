@@ -50,7 +50,9 @@ def collect(project: Path, run: str) -> pd.DataFrame:
         if name == "train":
             found |= {key: found[key] / epochs for key in ("wall_s", "cpu_s")}
         rows.append({"kind": "job", "name": name} | found)
-    for folder in sorted(path for path in results.iterdir() if path.is_dir()):
+    # a run of imported embeddings has neither survey nor shards
+    absent = () if (results / "dataset" / "manifest.json").is_file() else ("survey", "dataset")
+    for folder in sorted(path for path in results.iterdir() if path.is_dir() and path.name not in absent):
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         rows.append({"kind": "folder", "name": folder.name, "bytes": size})
     return pd.DataFrame(rows).assign(run=run, n=n).reindex(columns=list(COLUMNS))

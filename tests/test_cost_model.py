@@ -39,6 +39,7 @@ def make_run(project: Path, run: str, n: int, epochs: int = 2) -> None:
     results = project / "results" / run
     (results / "dataset").mkdir(parents=True)
     io.write_table(pd.DataFrame({"targetid": np.arange(n)}), results / "dataset" / "ledger.parquet")
+    (results / "dataset" / "manifest.json").write_text("{}")
     (results / "survey").mkdir()
     (results / "survey" / "joint.h5").write_bytes(bytes(100 * n))
     (results / "model").mkdir()
@@ -129,6 +130,12 @@ def test_points_are_read_from_runs(project):
     assert "n" not in by_stage.loc["report", "memory"].factors
     assert by_stage.loc["zeroshot", "memory"].factors["n"] == pytest.approx(2e-3)
     assert _cost_laws.fit_folders(collect(project), LIMITS)["survey"].factors["n"] == pytest.approx(100)
+
+
+def test_imported_embeddings_say_nothing_of_survey_and_shards(project):
+    (project / "results" / "size_4000" / "dataset" / "manifest.json").unlink()
+    folders = _cost_points.collect(project, "size_4000").query("kind == 'folder'")
+    assert set(folders["name"]) == {"model"}
 
 
 @pytest.mark.parametrize(("wall_s", "last"), [(3, 3), (15, 15), (40, 15.5), (46, 45.5), (100, 75.5)])
