@@ -359,6 +359,14 @@ def test_predictions_show_truth_where_known_and_names_where_not(known, panels):
     assert ("galaxy 5" in texts(figure)) is (known < 6)
 
 
+def test_names_of_galaxies_are_shown_as_they_are(tmp_path):
+    table = own_galaxies(3, 0)
+    table["id"] = [r"$\frac$", "a$_b$", "<b>"]  # the first is no formula that could be set
+    figure = predictions.panels(table)
+    figure.savefig(tmp_path / "drawn.png")
+    assert r"$\frac$" in texts(figure)
+
+
 def test_predictions_of_images_alone_are_drawn():
     table = own_galaxies(3, 3).assign(z_spectrum=np.nan)
     assert "from spectrum (n = 0)" in texts(predictions.panels(table))

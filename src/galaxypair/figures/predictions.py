@@ -77,7 +77,7 @@ def _draw_named(axes: Axes, rows: pd.DataFrame) -> None:
             marker="o", ms=3.5, color=style.MODALITY_COLOURS[modality], elinewidth=0.7,
             label=f"from {modality}",
         )  # fmt: skip
-    axes.set_yticks(range(len(shown)), [str(i) for i in shown["id"]])
+    axes.set_yticks(range(len(shown)), [str(i) for i in shown["id"]], parse_math=False)
     more = f" (first {len(shown)} of {len(rows):,})" if len(rows) > len(shown) else ""
     axes.set(xlabel="predicted redshift", ylim=(len(shown) - 0.5, -0.5))
     axes.set_title(f"no known redshift{more}")
