@@ -6,10 +6,14 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from small_disk import small_disk
 
 from galaxypair import io
+
+SRC = str(Path(__file__).parents[1] / "src")
 
 
 def test_atomic_path_makes_the_folder_and_the_file(tmp_path):
@@ -76,3 +80,58 @@ def test_checksum_is_that_of_the_usual_tools(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert io.sha256(tmp_path / "x") == known
+
+
+WRITERS = {
+    "array": "io.write_arrays(path, {'a': big})",
+    "compressed": "io.write_arrays(path, {'a': big}, compression='gzip')",
+    "nearly all": "io.write_arrays(path, {'a': big[:70_000]}, compression='gzip')",
+    "growing": """
+with io.new_hdf5(path) as file:
+    column = file.create_dataset("a", (0,), big.dtype, maxshape=(None,), chunks=(1024,))
+    for start in range(0, len(big), 1000):
+        column.resize(start + 1000, axis=0)
+        column[start : start + 1000] = big[start : start + 1000]
+""",
+    "table": "io.write_table(pandas.DataFrame({'a': big}), path.with_suffix('.parquet'))",
+    "checkpoint": """
+from galaxypair.callbacks import AtomicCheckpoints
+import torch
+AtomicCheckpoints().save_checkpoint({"a": torch.tensor(big)}, path)
+""",
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_full_disk_is_told_and_left_without_a_part(tmp_path, writer):
+    code = f"""
+import numpy, pandas
+from pathlib import Path
+from galaxypair import io, runtime
+path, big = Path("x.h5"), numpy.random.default_rng(1).random(200_000)
+try:
+    {WRITERS[writer].strip().replace(chr(10), chr(10) + "    ")}
+except Exception as err:
+    print(runtime.as_users_error(err))
+"""
+    with small_disk(tmp_path / "disk", 512):
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path / "disk", env={**os.environ, "PYTHONPATH": SRC},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("the disk is full. Free some space")
+        assert list((tmp_path / "disk").iterdir()) == []
+
+
+def test_bytes_reach_the_disk_before_the_name(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
+    with io.atomic_path(tmp_path / "a.txt") as part:
+        part.write_text("done")
+        written = part.stat().st_ino
+        assert synced == []
+    assert synced == [written]
+    with io.atomic_folder(tmp_path / "b") as part:
+        (part / "c").touch()
+    assert synced[1:] == [(tmp_path / "b" / "c").stat().st_ino]

@@ -2,22 +2,23 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
-def set_back(folder: Path, say: Callable[[str], None]) -> None:
+def set_back(folders: Sequence[Path], say: Callable[[str], None]) -> None:
     """Date what lies in the future to now, in its order: else no file made now would be newer.
 
     Parameters
     ----------
-    folder : Path
-        With results; it need not be there.
+    folders : sequence of Path
+        With results and benchmarks, whose dates count too; they need not be there.
     say : callable
         Shows a line to the user.
     """
     now = time.time_ns()
-    dates = {path: path.lstat().st_mtime_ns for path in folder.rglob("*") if not path.is_dir()}
+    files = (path for folder in folders for path in folder.rglob("*") if not path.is_dir())
+    dates = {path: path.lstat().st_mtime_ns for path in files}
     future = {path: date for path, date in dates.items() if date > now}
     if not future:
         return
@@ -27,7 +28,7 @@ def set_back(folder: Path, say: Callable[[str], None]) -> None:
         os.utime(path, ns=(anew, anew), follow_symlinks=False)
     hours = (max(future.values()) - now) / 3.6e12
     say(
-        f"The clock was ahead, or is behind now: {len(future)} files in `{folder}` were dated up to "
+        f"The clock was ahead, or is behind now: {len(future)} files of the run were dated up to "
         f"{hours:.1f} hours in the future, and now are not. If you have changed other files since they were "
         "made, add `--forcerun` and the rules that read these."
     )

@@ -26,7 +26,7 @@ def guard(workflow: Any, run: str, say: Callable[[str], None], refusal: type[Exc
     callable
         A dry run, or one that only touches files, is left as it is.
     """
-    execute = workflow.execute
+    execute, written = workflow.execute, (Path("results", run), Path("logs", run))
 
     def execute_guarded(**settings: Any) -> Any:
         common = settings["executor_plugin"].common_settings
@@ -34,10 +34,10 @@ def guard(workflow: Any, run: str, say: Callable[[str], None], refusal: type[Exc
             if not workflow.is_main_process:  # but in a job of a batch system
                 presence.join(run, "Snakemake in a job")
             elif workflow.execution_settings.lock and not (common.dryrun_exec or common.touch_exec):
-                for folder in (presence.SNAKEMAKE, Path("logs", run), Path("results", run)):
+                for folder in (presence.SNAKEMAKE, *written):
                     _refuse_unwritable(folder)
                 presence.enter(run, say)
-                clocks.set_back(Path("results", run), say)
+                clocks.set_back(written, say)
         except DataError as err:
             raise refusal(str(err)) from None
         try:
