@@ -36,7 +36,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 PIP := $(BIN)/python -m pip install --quiet $(PIP_ARGS)
-LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation --requirement
+LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation --use-pep517 --requirement
 
 # touched last: an interrupted installation is taken up again by the next make
 $(READY): requirements.txt $(wildcard requirements*.lock) pyproject.toml

@@ -10,6 +10,7 @@ PACKAGE = SRC / "galaxypair"
 PLUMBING = {
     "distributed",
     "errors",
+    "masking",
     "runtime",
     "fetch/address",
     "fetch/download",

@@ -102,7 +102,7 @@ def third_party_imports(script: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_environment_is_pinned_to_the_versions_of_requirements(path):
-    pins = read_requirements("requirements.lock")
+    pins = read_requirements("requirements.lock") | read_requirements("requirements-torch-pypi.lock")
     packages = read_environment(path)
     assert re.fullmatch(r"3\.\d+", packages.pop("python"))
     packages.pop("pip", None)

@@ -3,6 +3,7 @@ rule ingest:
         code=code(
             "ingest/catalogue",
             "ingest/cutouts",
+            "ingest/limits",
             "ingest/resample",
             "ingest/rgb",
             "ingest/spectra",
