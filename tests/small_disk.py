@@ -11,7 +11,7 @@ import pytest
 @contextmanager
 def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
     """Mount a disk of this size; skip the test where mounting is not allowed."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     size = f"size={kilobytes}k"
     command = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

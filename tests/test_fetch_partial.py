@@ -9,7 +9,7 @@ import pytest
 from fetching import DATA, NAME, get, names, part_of
 from http_server import Answer, FileServer
 
-from galaxypair import runtime
+from galaxypair import errors
 from galaxypair.fetch import partial
 from galaxypair.fetch.transfer import OVERLAP
 from galaxypair.io import locks
@@ -33,7 +33,7 @@ def test_disk_that_fills_up_ends_in_the_usual_error_and_keeps_the_part(target, m
     with FileServer({NAME: DATA}) as server:
         with pytest.raises(OSError, match="No space left") as caught:
             get(server, target)
-        assert "the disk is full" in str(runtime.as_users_error(caught.value))
+        assert "the disk is full" in str(errors.as_users_error(caught.value))
         assert part_of(target).stat().st_size > 150_000
         get(server, target)
         assert target.read_bytes() == DATA

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from galaxypair import runtime
+from galaxypair import errors, runtime
 from galaxypair.errors import DataError
 
 SRC = Path(__file__).parents[1] / "src"
@@ -178,11 +178,11 @@ def test_full_disk_is_told_through_the_errors_that_wrap_it():
         except OSError as err:
             raise RuntimeError("flush failed") from err
     except RuntimeError as err:
-        assert "the disk is full" in str(runtime.as_users_error(err))
+        assert "the disk is full" in str(errors.as_users_error(err))
 
 
 def test_exhausted_memory_is_told_with_the_keys_to_lower():
-    error = runtime.as_users_error(MemoryError("Unable to allocate 9 GiB"))
+    error = errors.as_users_error(MemoryError("Unable to allocate 9 GiB"))
     assert "not enough memory (Unable to allocate 9 GiB). Lower `train.batch_size`" in str(error)
 
 
@@ -199,15 +199,15 @@ def test_failed_helper_thread_is_one_line_on_the_terminal(capsys):
 
 
 def test_missing_rights_name_the_file():
-    error = runtime.as_users_error(PermissionError(13, "Permission denied", "results/x"))
+    error = errors.as_users_error(PermissionError(13, "Permission denied", "results/x"))
     assert "`results/x`: Permission denied" in str(error)
 
 
 def test_other_errors_stay_what_they_are():
-    assert runtime.as_users_error(ValueError("x")) is None
+    assert errors.as_users_error(ValueError("x")) is None
 
 
 def test_errors_that_lead_to_each_other_end():
     first, second = ValueError("a"), ValueError("b")
     first.__context__, second.__context__ = second, first
-    assert runtime.as_users_error(first) is None
+    assert errors.as_users_error(first) is None

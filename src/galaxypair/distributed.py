@@ -28,7 +28,7 @@ from lightning.fabric.plugins.environments import (
     TorchElasticEnvironment,
 )
 
-from galaxypair import errors, io, runtime
+from galaxypair import errors, io
 from galaxypair.errors import ConfigError, GalaxypairError
 
 logger = logging.getLogger(__name__)
@@ -274,7 +274,7 @@ def worker(folder: Path, rank: int) -> Iterator[None]:
     try:
         yield
     except BaseException as err:
-        known = err if isinstance(err, GalaxypairError) else runtime.as_users_error(err) or err
+        known = err if isinstance(err, GalaxypairError) else errors.as_users_error(err) or err
         note = {
             "kind": type(known).__name__,
             "message": str(known),

@@ -93,6 +93,7 @@ def join(run: str, what: str, kind: str = "job") -> None:
 
 def leave() -> None:
     """Work on nothing any longer."""
+    os.environ.pop(STARTED_BY, None)
     while _held:
         _held.pop().close()
 

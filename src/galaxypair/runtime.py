@@ -1,6 +1,5 @@
 """Logs, progress and errors of one job."""
 
-import errno
 import logging
 import os
 import platform
@@ -14,7 +13,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from galaxypair.errors import DataError, GalaxypairError
+from galaxypair.errors import GalaxypairError
 from galaxypair.masking import MaskingFormatter, mask
 
 logger = logging.getLogger(__name__)
@@ -170,39 +169,6 @@ def readable_bytes(n: float) -> str:
         if n >= factor:
             return f"{n / factor:.1f} {unit}"
     return f"{n:.0f} bytes"
-
-
-def as_users_error(error: BaseException) -> GalaxypairError | None:
-    """Tell whether an unforeseen error is one that a user can mend: a full disk, no memory, missing rights.
-
-    Parameters
-    ----------
-    error : BaseException
-        With the errors that led to it; libraries wrap those of the operating system.
-
-    Returns
-    -------
-    GalaxypairError or None
-    """
-    link: BaseException | None = error
-    seen: set[int] = set()  # chains of errors may be rings
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        number = getattr(link, "errno", None)
-        if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(link):
-            return DataError(
-                "the disk is full. Free some space (or use `--directory` with a larger disk), then run the "
-                "same command again: it goes on from the last complete file."
-            )
-        if isinstance(link, MemoryError) or type(link).__name__ == "OutOfMemoryError":  # the latter torch's
-            return DataError(
-                f"not enough memory ({link}). Lower `train.batch_size` or `embed.batch_size`, run fewer "
-                "jobs at a time (`--cores 1`), or take a larger machine."
-            )
-        if number in (errno.EACCES, errno.EROFS) and getattr(link, "filename", None):
-            return DataError(f"`{link.filename}`: {link.strerror}. Change its rights or the folder.")
-        link = link.__cause__ or link.__context__
-    return None
 
 
 def report_interruption(rule: str) -> None:

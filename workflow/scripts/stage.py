@@ -76,8 +76,7 @@ def stage(function: typing.Callable[..., None]) -> None:
     function : callable
         Its parameter names are those of the rule.
     """
-    from galaxypair import runtime
-    from galaxypair.errors import GalaxypairError
+    from galaxypair import errors, runtime
 
     hints = typing.get_type_hints(function)
     job = _JOB or _parse(function, hints)
@@ -97,7 +96,7 @@ def stage(function: typing.Callable[..., None]) -> None:
         runtime.report_interruption(name)
         sys.exit(130)  # by the custom of shells
     except Exception as err:
-        known = err if isinstance(err, GalaxypairError) else runtime.as_users_error(err)
+        known = err if isinstance(err, errors.GalaxypairError) else errors.as_users_error(err)
         runtime.report_error(name, known or err, log)
         if known:
             sys.exit(1)

@@ -13,11 +13,11 @@ import h5py
 import numpy as np
 
 from galaxypair import io, tables
-from galaxypair.errors import DataError
+from galaxypair.errors import DataError, as_users_error
 from galaxypair.fetch.http import DEFAULT_PATIENCE, Patience
 from galaxypair.fetch.remote import RemoteHDF5
 from galaxypair.fetch.transfer import Wanted
-from galaxypair.runtime import Progress, as_users_error, readable_bytes
+from galaxypair.runtime import Progress, readable_bytes
 
 logger = logging.getLogger(__name__)
 
