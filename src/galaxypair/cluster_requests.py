@@ -60,10 +60,9 @@ def gather(arguments: list[str]) -> tuple[list[Request], dict[str, int], dict]:
     SystemExit
         If Snakemake cannot plan the workflow; it has said why.
     """
-    from snakemake.cli import args_to_api, parse_args
+    from snakemake.cli import ExecutorPluginRegistry, args_to_api, parse_args
     from snakemake.scheduling.job_scheduler import JobScheduler
     from snakemake.settings.enums import Quietness
-    from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
     planned = []
 
