@@ -259,7 +259,7 @@ def fit_stages(points: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, list
     laws : pandas.DataFrame
         stage, jobs, cpu (Law, seconds), memory (Law, MB, or None); in the order of the workflow.
     left_out : list of str
-        Jobs that have no law, or whose stage was measured at one size alone.
+        Jobs that have no law, or whose stage was measured at fewer sizes than its law has parts.
 
     Notes
     -----
@@ -272,7 +272,7 @@ def fit_stages(points: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, list
         runs = jobs[(jobs["stage"] == name) & (jobs["cpu_s"] > 0)].groupby(["run", "n"])
         table = runs.agg(jobs=("name", "size"), cpu_s=("cpu_s", "mean"), memory=("memory_mb", "max"))
         sizes = table.index.get_level_values("n").to_numpy()
-        if len(np.unique(sizes)) < 2:
+        if len(np.unique(sizes)) < max(2, len(stage.terms) + 1):
             left_out |= set(jobs.loc[jobs["stage"] == name, "name"])
             continue
         most = int(table["jobs"].max())

@@ -233,7 +233,7 @@ def main() -> None:
     print(stage_table(priced, fitted, outgrown(fitted, have, limits)) + "\n")
     print("CPU h of train: one epoch of the small encoders; * not seen to grow; () not in the totals.")
     if left_out:
-        print(f"Without a law, or at one size alone: {', '.join(left_out)}.")
+        print(f"Left out, for want of a law or of sizes: {', '.join(left_out)}.")
     print(f"\n{total_table(total, have)}\n")
     print(
         f"An assumption, not measured: {have.gpu_pairs_per_s:g} pairs/s of one GPU in training, three times "

@@ -74,6 +74,35 @@ def test_file_that_shrinks_meanwhile_is_an_error(tmp_path):
             core.read_rows(file, ["x"], ROWS)
 
 
+@pytest.mark.parametrize("options", [{}, {"chunks": (3, 5, 4)}], ids=str)
+def test_resting_file_is_read_again_past_the_library_if_its_rows_are_known(tmp_path, monkeypatch, options):
+    values = make_file(tmp_path / "a.h5", **options)
+    opened, real = [], core.open_hdf5
+    monkeypatch.setattr(core, "open_hdf5", lambda path: opened.append(path) or real(path))
+    with core.RowFile(tmp_path / "a.h5") as file:
+        for _ in range(3):
+            np.testing.assert_array_equal(core.read_rows(file, ["x"], ROWS)["x"], values[ROWS])
+            file.rest()
+            assert file._file is file._descriptor is None
+    assert len(opened) == (3 if options else 1)
+
+
+def test_file_that_was_replaced_while_it_rested_is_read_anew(tmp_path):
+    make_file(tmp_path / "a.h5")
+    with core.RowFile(tmp_path / "a.h5") as file:
+        core.read_rows(file, ["x"], ROWS)
+        file.rest()
+        values = make_file(tmp_path / "b.h5", userblock_size=1024) + 1
+        with h5py.File(tmp_path / "b.h5", "r+") as other:
+            other["x"][...] = values
+        (tmp_path / "b.h5").replace(tmp_path / "a.h5")
+        np.testing.assert_array_equal(core.read_rows(file, ["x"], ROWS)["x"], values[ROWS])
+        file.rest()
+        (tmp_path / "a.h5").unlink()
+        with pytest.raises(DataError, match=r"a\.h5"):
+            core.read_rows(file, ["x"], ROWS)
+
+
 def test_no_rows_are_no_read(tmp_path):
     make_file(tmp_path / "a.h5")
     with core.RowFile(tmp_path / "a.h5") as file:

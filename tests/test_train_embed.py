@@ -245,7 +245,7 @@ def test_more_shards_than_files_may_be_open_are_read_alike(manifest, monkeypatch
     thrifty = loaders.ShardDataset(manifest, "train")
     for _ in range(2):
         assert torch.equal(thrifty.__getitems__(rows)["spectrum"], expected["spectrum"])
-        assert len(thrifty._files) == 1
+        assert len(thrifty._open_files) == 1
 
 
 def test_every_epoch_sees_each_galaxy_once_in_another_order():

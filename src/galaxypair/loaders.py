@@ -43,7 +43,8 @@ class ShardDataset(Dataset):
     ) -> None:
         self._columns = tuple(columns)
         self._paths: list[Path] = manifest["paths"]
-        self._files: dict[int, io.RowFile] = {}
+        self._files: dict[int, io.RowFile] = {}  # all that have been read from
+        self._open_files: dict[int, io.RowFile] = {}
         where = []
         for number, path in enumerate(self._paths):
             with io.open_hdf5(path) as file:
@@ -87,11 +88,13 @@ class ShardDataset(Dataset):
         return batch
 
     def _open(self, number: int) -> io.RowFile:
-        if number not in self._files:
-            if len(self._files) >= OPEN_FILES:
-                self._files.pop(next(iter(self._files))).close()  # the one opened first
-            self._files[number] = io.RowFile(self._paths[number])
-        return self._files[number]
+        if number not in self._open_files:
+            if len(self._open_files) >= OPEN_FILES:
+                self._open_files.pop(next(iter(self._open_files))).rest()  # the one opened first
+            if number not in self._files:
+                self._files[number] = io.RowFile(self._paths[number])
+            self._open_files[number] = self._files[number]
+        return self._open_files[number]
 
 
 class EpochSampler(Sampler[int]):

@@ -1,5 +1,6 @@
 """Rows of HDF5 files, read past the library where their place in the file is known."""
 
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -35,8 +36,10 @@ class RowFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.file = open_hdf5(path)
+        self._file: h5py.File | None = open_hdf5(path)
         self._places: dict[str, _Place] = {}
+        self._descriptor: int | None = None  # of a file opened without the library
+        self._seen: tuple[int, ...] = ()
 
     def __enter__(self) -> "RowFile":
         return self
@@ -44,9 +47,44 @@ class RowFile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def file(self) -> h5py.File:
+        """The file, opened by the library if it is not."""
+        if self._file is None:
+            self._file = open_hdf5(self._path)
+        return self._file
+
     def close(self) -> None:
         """Close the file."""
-        self.file.close()
+        if self._file is not None:
+            self._file.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._file = self._descriptor = None
+
+    def rest(self) -> None:
+        """Close the file until its next read, which then opens it past the library.
+
+        Where rows lie is remembered; of a file that has been replaced meanwhile it is found out anew.
+        """
+        if self._file is not None or self._descriptor is not None:
+            self._seen = _identity(self._open_descriptor())
+        self.close()
+
+    def _wake(self) -> None:
+        """Open a resting file, past the library if all that has been read of it lies at known places."""
+        if self._file is not None or self._descriptor is not None:
+            return
+        if self._places and all(place.offset is not None for place in self._places.values()):
+            with contextlib.suppress(OSError):  # the library says what is wrong with it
+                self._descriptor = os.open(self._path, os.O_RDONLY)
+                if _identity(self._descriptor) == self._seen:
+                    return
+        self.close()
+        self._places.clear()
+
+    def _open_descriptor(self) -> int:
+        return self.file.id.get_vfd_handle() if self._descriptor is None else self._descriptor
 
     def empty(self, column: str, n: int) -> np.ndarray:
         """Make room for rows: float32 for what is stored as float16.
@@ -60,6 +98,7 @@ class RowFile:
         -------
         ndarray of shape (n, ...)
         """
+        self._wake()
         place = self._place(column)
         dtype = np.float32 if place.dtype == np.float16 else place.dtype
         return np.empty((n, *place.row_shape), dtype)
@@ -82,6 +121,7 @@ class RowFile:
         """
         if not len(rows):
             return
+        self._wake()
         place = self._place(column)
         if place.offset is None:
             out[...] = self.file[column][rows]
@@ -103,7 +143,7 @@ class RowFile:
 
     def _read_raw(self, place: _Place, rows: np.ndarray, out: memoryview) -> None:
         size = place.dtype.itemsize * int(np.prod(place.row_shape))
-        descriptor = self.file.id.get_vfd_handle()
+        descriptor = self._open_descriptor()
         for start, stop in _runs(rows):
             part = out[start * size : stop * size]
             position = place.offset + int(rows[start]) * size
@@ -115,6 +155,12 @@ class RowFile:
                         "command with `--forcerun preprocess` added."
                     )
                 part, position = part[n:], position + n
+
+
+def _identity(descriptor: int) -> tuple[int, ...]:
+    """Tell what differs if a file has been replaced."""
+    found = os.fstat(descriptor)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _runs(rows: np.ndarray) -> Iterator[tuple[int, int]]:
