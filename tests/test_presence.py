@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -49,7 +50,7 @@ def start(here) -> Iterator[Start]:
             [sys.executable, "-c", whole], stdout=subprocess.PIPE, text=True, cwd=here, env=environment
         )
         started.append(process)
-        assert process.stdout.readline() in (done, "done\n")
+        assert process.stdout.readline().strip() in (done.strip(), "done")
         return process
 
     yield run
@@ -86,6 +87,34 @@ def test_second_snakemake_is_refused_by_name(here, start):
     first.kill()
     first.wait()
     presence.enter("demo", print)
+
+
+def test_snakemake_of_another_machine_is_refused_only_while_it_gives_signs_of_life(here, start, monkeypatch):
+    """As on file systems whose locks do not reach other machines."""
+    monkeypatch.setattr(presence, "BEAT_S", 0.2)
+    first = start("presence.BEAT_S = 0.2\npresence.enter('demo', lambda line: None)")
+    write_locks(here)
+    held = presence.FOLDER / "demo" / "snakemake"
+    held.write_text(held.read_text().replace(f" on {socket.gethostname()}", " on another"))
+    real = presence.fcntl.flock
+    monkeypatch.setattr(
+        presence.fcntl, "flock", lambda file, how: None if file.name == str(held) else real(file, how)
+    )
+    said: list[str] = []
+    with pytest.raises(DataError, match=r"at work on the run `demo`: process .* on another"):
+        presence.enter("demo", said.append)
+    assert "signs of life" in said[0]
+    first.kill()
+    first.wait()
+    monkeypatch.setattr(presence.fcntl, "flock", real)
+    presence.enter("demo", said.append)
+    assert "Released the lock" in said[-1]
+
+
+def test_a_clean_end_leaves_no_name(here):
+    presence.enter("demo", print)
+    presence.leave()
+    assert (presence.FOLDER / "demo" / "snakemake").read_text() == ""
 
 
 def test_lock_stays_while_another_run_is_at_work_in_the_same_folder(here, start):

@@ -1,7 +1,7 @@
 """Who is at work on a run: each process locks a file of its own; one that is not locked is a dead one's.
 
 The locks are the kernel's: they end with their process, however it ends, and reach into other containers and,
-on shared file systems with locks, to other nodes.
+on most shared file systems, to other nodes. Elsewhere, the date of a living Snakemake's file moves on.
 """
 
 import atexit
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from galaxypair import batch_system
 from galaxypair.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ FOLDER = SNAKEMAKE / "galaxypair"
 STARTED_BY = "GALAXYPAIR_STARTED_BY"  # in a job's environment: the file of the Snakemake that started it
 ORPHANS_S = 60  # that a new Snakemake waits for jobs of a dead one
 ENDING_S = 30  # that a job whose Snakemake is gone may take to end by itself
+BEAT_S = 20  # between two signs of life
 
 _held: list[TextIO] = []  # open, and so locked, while the process lives
 
@@ -53,7 +55,9 @@ def enter(run: str, say: Callable[[str], None]) -> None:
         file = _take(only)
     except OSError:
         return
-    if file is None:
+    if file is None or _beats(only, say):
+        if file is not None:
+            file.close()
         raise DataError(
             f"Another Snakemake is at work on the run `{run}`: {_note(only) or 'one that has just started'}. "
             "Wait until it is done, or end it (Ctrl-C where it runs, or `kill` and its number), then run the "
@@ -62,10 +66,12 @@ def enter(run: str, say: Callable[[str], None]) -> None:
     if not _is_taken(only):  # locks of this file system keep nobody out
         file.close()
         return
+    batch_system.cancel_left_over(run, say)
     _wait_for_orphans(run, say)
     _release_stale_locks(only, say)
     command = shlex.join(["snakemake", *sys.argv[1:]])
     _keep(file, command)
+    threading.Thread(target=_beat, args=(only, file), daemon=True).start()
     join(run, command, kind="snakemake")
 
 
@@ -95,7 +101,9 @@ def leave() -> None:
     """Work on nothing any longer."""
     os.environ.pop(STARTED_BY, None)
     while _held:
-        _held.pop().close()
+        file = _held.pop()
+        file.truncate(0)  # so that only a killed process leaves its name
+        file.close()
 
 
 def end_with_starter() -> None:
@@ -152,6 +160,30 @@ def _is_taken(path: Path) -> bool:
         return False
     except OSError:  # above all, that it would have to wait
         return True
+    return False
+
+
+def _beat(path: Path, file: TextIO) -> None:
+    """Give signs of life as long as this process has the file."""
+    while file in _held:
+        os.utime(path)
+        time.sleep(BEAT_S)
+
+
+def _beats(path: Path, say: Callable[[str], None]) -> bool:
+    """Whether who was last noted is alive on another machine, where this one may not see its lock."""
+    note = _note(path)
+    if not note or f" on {socket.gethostname()}" in note:
+        return False
+    say(
+        f"Looking for signs of life, for {2.5 * BEAT_S:.0f} s, of the Snakemake that was last at work: {note}"
+    )
+    before, ended = path.stat().st_mtime_ns, time.monotonic() + 2.5 * BEAT_S
+    while time.monotonic() < ended:
+        time.sleep(min(1, BEAT_S))
+        with path.open() as file:  # opening asks a file server anew
+            if os.fstat(file.fileno()).st_mtime_ns != before:
+                return True
     return False
 
 

@@ -1,7 +1,7 @@
 from snakemake.logging import logger
 
 
-# in Snakemake's own process alone, which holds its lock by now
+# in Snakemake's own process alone, which holds its lock by now; where files can be locked, it was done before
 onstart:
     batch_system.cancel_left_over(config["run"], logger.info)
 
