@@ -100,6 +100,15 @@ def test_memory_that_does_not_grow_keeps_what_is_known_to_be_held():
     assert _cost_laws.fit_memory(n[:2], np.array([620.0, 1080.0]), 500, LIMITS) is None
 
 
+def test_squares_measured_by_themselves_stay_what_they_are():
+    n = np.array([1000, 3000, 12_000])
+    leaks = _cost_laws.STAGES["leaks"]
+    law = _cost_laws.fit_time(n, 5 + 2e-3 * n + leaks.square_s * n**2.0, leaks, LIMITS)
+    truth = 5 + 2e-3 * 1e7 + leaks.square_s * 1e14
+    assert law.factors == pytest.approx({"fixed": 5, "n": 2e-3, "n²": leaks.square_s})
+    assert law.at(10_000_000, LIMITS) == pytest.approx((truth, truth, truth))
+
+
 def test_umap_and_its_plane_stop_to_grow_at_their_limit():
     for term in ("m log m", "m²"):
         at_limit, beyond = (_cost_laws.TERMS[term](np.array([float(n)]), LIMITS) for n in (250_000, 10**7))
