@@ -120,8 +120,9 @@ def totals(
         counted = at_n[at_n["stage"].map(lambda name: laws.STAGES[name].counted)]
         work = counted[~counted["stage"].isin(ON_GPU)]
         row = {"n": n, "jobs": counted["jobs"].sum()}
-        # without a range of one stage there is none of the sum
-        row |= {name: work[name].sum(skipna=False) for name in ("cpu_h", "cpu_h_low", "cpu_h_high")}
+        row["cpu_h"] = work["cpu_h"].sum()
+        for name in ("cpu_h_low", "cpu_h_high"):  # what was measured at two sizes counts as it is
+            row[name] = work[name].fillna(work["cpu_h"]).sum() if work[name].notna().any() else np.nan
         most = counted.loc[counted["memory_gb"].idxmax()]
         row |= {"gpu_h": have.gpu_hours(n), "memory_gb": most["memory_gb"], "largest": most["stage"]}
         row["disk_tb"] = sum(law.at(n, limits)[0] for law in folders.values()) / 1e12

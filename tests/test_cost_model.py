@@ -100,6 +100,15 @@ def test_memory_that_does_not_grow_keeps_what_is_known_to_be_held():
     assert _cost_laws.fit_memory(n[:2], np.array([620.0, 1080.0]), 500, LIMITS) is None
 
 
+def test_squares_measured_by_themselves_stay_what_they_are():
+    n = np.array([1000, 3000, 12_000])
+    leaks = _cost_laws.STAGES["leaks"]
+    law = _cost_laws.fit_time(n, 5 + 2e-3 * n + leaks.square_s * n**2.0, leaks, LIMITS)
+    truth = 5 + 2e-3 * 1e7 + leaks.square_s * 1e14
+    assert law.factors == pytest.approx({"fixed": 5, "n": 2e-3, "n²": leaks.square_s})
+    assert law.at(10_000_000, LIMITS) == pytest.approx((truth, truth, truth))
+
+
 def test_umap_and_its_plane_stop_to_grow_at_their_limit():
     for term in ("m log m", "m²"):
         at_limit, beyond = (_cost_laws.TERMS[term](np.array([float(n)]), LIMITS) for n in (250_000, 10**7))
@@ -196,7 +205,7 @@ def test_two_sizes_have_no_range_and_unmeasured_jobs_are_told(project):
     once = points[points["name"] == "report"].head(1).assign(name="gallery")
     unknown = points[points["name"] == "report"].assign(name="posterior_flows")
     fitted, left_out = _cost_laws.fit_stages(pd.concat([points, once, unknown]), LIMITS)
-    assert left_out == ["gallery", "posterior_flows"]
+    assert left_out == ["gallery", "posterior_flows", "zeroshot"]
     priced = cost_model.price(fitted, [10_000], LIMITS).set_index("stage")
     assert priced.loc["preprocess", "cpu_h"] == pytest.approx(25 / 3600)
     assert np.isnan(priced.loc["preprocess", "cpu_h_high"])
@@ -248,6 +257,15 @@ def test_outgrown_is_what_takes_a_day_or_all_memory(project):
     assert day.endswith(": a day")
     n = float(day.split(" M")[0]) * 1e6
     assert 10 + 1e-4 * n + 2e-9 * n**2 == pytest.approx(24 * 3600 * 8, rel=0.1)
+
+
+def test_page_shows_what_the_command_prints(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["cost_model.py"])
+    cost_model.main()
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    page = (REPO / "docs" / "scale.md").read_text(encoding="utf-8").splitlines()
+    assert len(rows) > 20
+    assert [row for row in rows if row not in page] == []
 
 
 @pytest.mark.parametrize("value", [(0.00123, "0.0012"), (3.44, "3.4"), (123.0, "120"), (35_432.0, "35,000")])
