@@ -181,4 +181,4 @@ def test_training_is_resumed_after_its_time_limit_scancel_and_the_end_of_snakema
 
     second.send_signal(signal.SIGINT)
     assert second.wait(timeout=90) == 1
-    wait_for(project, "saved in mid-epoch", log="logs/tiny/train.log")
+    wait_for(project, "train was interrupted", log="logs/tiny/train.log")
