@@ -1,11 +1,6 @@
 from snakemake.logging import logger
 
 
-# in Snakemake's own process alone, which holds its lock by now; where files can be locked, it was done before
-onstart:
-    batch_system.cancel_left_over(config["run"], logger.info)
-
-
 # snakemake --profile slurm cluster_requests: what would be asked for, by rule; nothing is submitted
 rule cluster_requests:
     log:
