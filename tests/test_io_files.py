@@ -49,6 +49,18 @@ def test_atomic_path_removes_what_a_killed_job_has_left_and_no_other_file(tmp_pa
     assert {file.name for file in tmp_path.iterdir()} == {"a [1].h5", *kept}
 
 
+def test_scratch_folder_is_removed_and_so_is_that_of_a_killed_job(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = tmp_path / f".scratch.{socket.gethostname()}-{gone.pid}.part"
+    left.mkdir()
+    (left / "large").touch()
+    with io.scratch_folder(tmp_path) as folder:
+        assert list(tmp_path.iterdir()) == [folder] and list(folder.iterdir()) == []
+        (folder / "a").touch()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_atomic_folder_is_made_again_after_a_job_that_outlived_its_snakemake(tmp_path):
     path, first_is_in = tmp_path / "export", threading.Event()
 

@@ -1,7 +1,6 @@
 """Search for one galaxy on both sides of a split: what `preprocess` drops, and what only pixels tell."""
 
 import logging
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pandas as pd
 from astropy import units as u
 from astropy.coordinates import SkyCoord, search_around_sky
 
-from galaxypair import lookalike_search, lookalikes, tables
+from galaxypair import io, lookalike_search, lookalikes, tables
 from galaxypair.parallel import ordered_map
 
 logger = logging.getLogger(__name__)
@@ -235,8 +234,8 @@ def find_pairs(
     galaxies : dict of str to ndarray of shape (n,)
         targetid, split, ... of the dataset's rows, which the pairs refer to.
     """
-    with tempfile.TemporaryDirectory(dir=folder) as scratch, ordered_map(threads) as run:
-        descriptors = Path(scratch) / "descriptors.npy"
+    with io.scratch_folder(folder) as scratch, ordered_map(threads) as run:
+        descriptors = scratch / "descriptors.npy"
         galaxies = lookalike_search.describe_dataset(manifest, run, descriptors)
         images = lookalike_search.similar_images(
             manifest, galaxies, descriptors, run,

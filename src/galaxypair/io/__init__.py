@@ -6,7 +6,15 @@ With `ingest` and `fetch` this is the only place that opens data files.
 from galaxypair.io.arrays import read_arrays, write_arrays
 from galaxypair.io.columns import ColumnFile, open_columns
 from galaxypair.io.embeddings import Embeddings, EmbeddingsWriter, embeddings_shape, read_embeddings, unit
-from galaxypair.io.files import atomic_folder, atomic_path, new_hdf5, open_hdf5, sha256, write_text
+from galaxypair.io.files import (
+    atomic_folder,
+    atomic_path,
+    new_hdf5,
+    open_hdf5,
+    scratch_folder,
+    sha256,
+    write_text,
+)
 from galaxypair.io.frames import read_table, write_table
 from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import (
@@ -74,6 +82,7 @@ __all__ = [
     "read_provabgs_rows",
     "read_shard_rows",
     "read_table",
+    "scratch_folder",
     "sha256",
     "unit",
     "write_arrays",

@@ -55,11 +55,11 @@ def _to_disk(path: Path) -> None:
 
 
 def _remove_abandoned(folder: Path, start: str, end: str) -> None:
-    """Remove the temporary files of processes of this machine that have gone."""
+    """Remove what processes of this machine that have gone have left: temporary files and folders."""
     for old in folder.glob(f"{glob.escape(start)}*{glob.escape(end)}"):
         pid = old.name.removeprefix(start).removesuffix(end)
         if pid.isdigit() and not _is_running(int(pid)):
-            old.unlink(missing_ok=True)
+            shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
 
 
 def _is_running(pid: int) -> bool:
@@ -70,6 +70,31 @@ def _is_running(pid: int) -> bool:
     except OSError:  # another user's
         return True
     return True
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Give a hidden folder for what is needed meanwhile; that of a killed job is removed first.
+
+    Parameters
+    ----------
+    parent : Path
+        Made if need be.
+
+    Yields
+    ------
+    Path
+        Removed at the end.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    mine = f".scratch.{socket.gethostname()}-"
+    _remove_abandoned(parent, mine, ".part")
+    folder = parent / f"{mine}{os.getpid()}.part"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
