@@ -140,7 +140,7 @@ def test_snakemake_needs_no_package_beside_its_own_to_plan(project, tmp_path):
     snakemake = tmp_path / "env" / "bin" / "snakemake"
     done = use_conda(project, "-n", "everything", snakemake=[snakemake])
     assert done.returncode == 0, done.stdout
-    assert "rule figure_compare:" in done.stdout
+    assert "rule few_shot:" in done.stdout
 
 
 def test_training_on_gpus_has_the_environment_with_their_pytorch(project):
