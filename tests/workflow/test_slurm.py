@@ -171,7 +171,6 @@ def test_training_is_resumed_after_its_time_limit_scancel_and_the_end_of_snakema
     log.unlink()
     first.kill()
     first.wait()
-    snakemake(project, "--unlock")
     assert list(queue()) == [orphan]
     second = training()
     said = wait_for(project, SUBMITTED, log="training-1.log")
