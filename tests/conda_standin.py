@@ -16,6 +16,7 @@ from pathlib import Path
 import uv
 import yaml
 
+HERE = Path(__file__).resolve().parent
 PYPI_NAMES = {  # of packages that conda-forge calls otherwise
     "pytorch": "torch",
     "pytorch-cpu": "torch",
@@ -45,6 +46,24 @@ def read_environment(path: Path) -> tuple[str, list[str]]:
     if not python:
         sys.exit(f"stand-in conda: `{path}` names no version of Python, as in `python=3.11`")
     return python, requirements
+
+
+def missing_pythons() -> list[str]:
+    """Versions of Python that the environments ask for and that are not on this machine."""
+    asked = {read_environment(path)[0] for path in (HERE.parent / "envs").glob("*.yaml")}
+    find = [uv.find_uv_bin(), "--no-config", "python", "find", "--no-python-downloads"]
+    return sorted(
+        version
+        for version in asked
+        if subprocess.run([*find, version], capture_output=True, check=False).returncode
+    )
+
+
+def search_path() -> str:
+    """PATH with the stand-in before all else, and the Python that runs it."""
+    return os.pathsep.join(
+        [str(HERE / "conda" / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
 
 
 def pip_configuration() -> dict[str, str]:

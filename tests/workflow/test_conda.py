@@ -1,6 +1,7 @@
 """`--use-conda` with a stand-in for conda: jobs run with what their environment files list, and nothing else.
 
-`pytest -m conda`, some minutes. What it cannot show is in docs/conda.md.
+The whole workflow so is in test_dag.py; `pytest -m conda` runs both, some minutes. What it cannot show is in
+docs/conda.md.
 """
 
 import os
@@ -13,21 +14,9 @@ from pathlib import Path
 
 import conda_standin
 import pytest
-import uv
 import yaml
-from test_dag import FILES, REPO, SETTINGS
+from test_dag import REPO, SETTINGS
 from test_environments import SCRIPTS, SRC, follow_imports, rules_with_environment
-
-ENVIRONMENTS = sorted((REPO / "envs").glob("*.yaml"))
-BIN = REPO / "tests" / "conda" / "bin"
-RULES = {  # one of each environment that a plain run needs
-    "simulate": "survey",
-    "preprocess": "analysis",
-    "train": "train",
-    "umap_both": "analysis",
-    "figure_umap_redshift": "figures",
-    "report": "figures",
-}
 
 pytestmark = pytest.mark.conda
 
@@ -35,10 +24,8 @@ pytestmark = pytest.mark.conda
 @pytest.fixture(scope="module", autouse=True)
 def python():
     """Environments name a version of Python; it is taken from this machine."""
-    for version in {conda_standin.read_environment(path)[0] for path in ENVIRONMENTS}:
-        command = [uv.find_uv_bin(), "--no-config", "python", "find", "--no-python-downloads", version]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip(f"no Python {version} on this machine, which envs/*.yaml ask for")
+    if missing := conda_standin.missing_pythons():
+        pytest.skip(f"no Python {missing[0]} on this machine, which envs/*.yaml ask for")
 
 
 def use_conda(
@@ -47,11 +34,10 @@ def use_conda(
     """Run Snakemake in a project with the stand-in on PATH; stderr comes back in `stdout`."""
     command = [*snakemake, "--use-conda", "--cores", "2", "--directory", project, *options]
     command += ["--configfile", project / "tiny.yaml"]
-    path = os.pathsep.join([str(BIN), str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         list(map(str, command)),
         cwd=REPO,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": conda_standin.search_path()},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -63,38 +49,9 @@ def use_conda(
 def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("conda")
     shutil.copytree(REPO / "config", folder / "config")
-    # two processes, so that those which a job starts are seen in their environment, too
-    settings = {**SETTINGS, "train": {**SETTINGS["train"], "accelerator": "cpu", "devices": 2}}
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(settings))
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(SETTINGS))
     yield folder
     shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def logs(project):
-    """Folder of the logs of a whole run."""
-    done = use_conda(project)
-    assert done.returncode == 0, done.stdout
-    return project / "logs" / "tiny"
-
-
-def test_every_file_is_made(logs, project):
-    results = project / "results" / "tiny"
-    assert [name for name in FILES if not (results / name).is_file()] == []
-    assert "data:image/png;base64" in (results / "report.html").read_text(encoding="utf-8")
-
-
-def test_every_job_ran_in_an_environment_and_in_that_of_its_rule(logs, project):
-    names = {path.read_bytes(): path.stem for path in ENVIRONMENTS}
-    of_prefix = {
-        str(made.with_suffix("")): names[made.read_bytes()]
-        for made in (project / ".snakemake" / "conda").glob("*_.yaml")  # beside its environment
-    }
-    ran_in = {}
-    for log in logs.glob("*.log"):
-        prefix = re.search(r"Python 3\.\d+\.\d+ in (.+)", log.read_text())
-        ran_in[log.stem] = of_prefix[prefix[1]]
-    assert ran_in.items() >= RULES.items()
 
 
 @pytest.mark.parametrize("environment", ["fetch", "networks"])

@@ -1,12 +1,18 @@
-"""The whole workflow on a survey of some hundred galaxies: `pytest -m dag`, two minutes."""
+"""The whole workflow on a survey of some hundred galaxies: `pytest -m dag`, minutes.
+
+Under `--use-conda`, with a stand-in for conda, where this machine has the Python that the environments name.
+"""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import conda_standin
 import numpy as np
 import pytest
 import yaml
@@ -27,6 +33,17 @@ SETTINGS = {
     "cluster": {"kmeans_k": [2, 3], "dbscan_min_samples": 3},
     "gallery": {"examples": 3, "mosaic_cells": 4},
     "figures": {"dpi": 50},
+}
+# two processes, so that those which a job starts are seen in their environment, too
+WHOLE = {**SETTINGS, "train": {**SETTINGS["train"], "accelerator": "cpu", "devices": 2}}
+WITH_CONDA = "with-conda"  # file that marks a project whose jobs run in environments of their own
+ENVIRONMENTS = {  # of one rule of each that a plain run needs
+    "simulate": "survey",
+    "preprocess": "analysis",
+    "train": "train",
+    "umap_both": "analysis",
+    "figure_umap_redshift": "figures",
+    "report": "figures",
 }
 FILES = [
     *("survey/joint.h5", "survey/provabgs.hdf5", "dataset/manifest.json", "dataset/ledger.parquet"),
@@ -51,9 +68,14 @@ def snakemake(project: Path, *options: object, settings: str = "tiny.yaml") -> s
     """Run Snakemake in a project; fail with all that it printed."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--directory", project]
     command += [*options, "--configfile", project / settings]
+    environment = dict(os.environ)
+    if (project / WITH_CONDA).exists():
+        command += ["--use-conda"]
+        environment["PATH"] = conda_standin.search_path()
     done = subprocess.run(
         list(map(str, command)),
         cwd=REPO,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -73,7 +95,9 @@ def published(joint: Path, provabgs: Path) -> dict:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(REPO / "config", folder / "config")
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(SETTINGS))
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(WHOLE))
+    if not conda_standin.missing_pythons():
+        (folder / WITH_CONDA).touch()
     snakemake(folder)
     yield folder
     shutil.rmtree(folder)
@@ -87,6 +111,22 @@ def results(project: Path) -> Path:
 def test_every_file_of_the_walk_is_made(results):
     assert [name for name in FILES if not (results / name).is_file()] == []
     assert [str(path) for path in results.rglob("*.part*")] == []
+
+
+@pytest.mark.conda
+def test_every_job_ran_in_an_environment_and_in_that_of_its_rule(project):
+    if missing := conda_standin.missing_pythons():
+        pytest.skip(f"no Python {missing[0]} on this machine, which envs/*.yaml ask for")
+    names = {path.read_bytes(): path.stem for path in (REPO / "envs").glob("*.yaml")}
+    of_prefix = {
+        str(made.with_suffix("")): names[made.read_bytes()]
+        for made in (project / ".snakemake" / "conda").glob("*_.yaml")  # beside its environment
+    }
+    ran_in = {}
+    for log in (project / "logs" / "tiny").glob("*.log"):
+        prefix = re.search(r"Python 3\.\d+\.\d+ in (.+)", log.read_text())
+        ran_in[log.stem] = of_prefix[prefix[1]]
+    assert ran_in.items() >= ENVIRONMENTS.items()
 
 
 def test_every_galaxy_is_kept_or_has_a_reason(results):
@@ -217,7 +257,7 @@ def test_heads_of_the_recipe_are_trained_on_the_features_of_published_encoders(p
 
 def test_ablation_compares_a_variant_with_the_run_that_is_there(project, results):
     variant = {"low_scale": {"model": {"logit_scale": 2.74}}}
-    settings = {**SETTINGS, "ablation": {"seeds": [42], "variants": variant}}
+    settings = {**WHOLE, "ablation": {"seeds": [42], "variants": variant}}
     (project / "ablation.yaml").write_text(yaml.safe_dump(settings))
     targets = [f"results/tiny/{name}" for name in ("ablation/table.csv", "figures/ablation.pdf")]
     printed = snakemake(project, *targets, settings="ablation.yaml")
