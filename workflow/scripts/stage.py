@@ -86,10 +86,11 @@ def stage(function: typing.Callable[..., None]) -> None:
     arguments = {k: v for k, v in arguments.items() if k not in _TRACKED_ONLY}
     try:
         if _JOB:
-            runtime.note_interpreter()
             # a batch system's time limit, as Ctrl-C
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         runtime.setup_logging(log)
+        if _JOB:
+            runtime.note_interpreter()
         _check_names(function, arguments)
         function(**{k: _convert(v, hints.get(k)) for k, v in arguments.items()})
     except KeyboardInterrupt:
