@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from figure_checks import watched
 
-SLOWEST_FIRST = ("demo", "conda", "slurm", "survival", "dag")  # markers of files that take minutes
+SLOWEST_FIRST = ("dag", "slurm", "survival", "conda")  # markers of files that take minutes
 
 
 @pytest.fixture(autouse=True)
