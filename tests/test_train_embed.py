@@ -202,8 +202,8 @@ def test_damaged_checkpoint_names_the_folder_to_remove(manifest, tmp_path, garba
 
 
 def test_checkpoint_that_fails_half_way_leaves_the_older_one_whole(tmp_path, monkeypatch):
-    def full_disk(_, path):
-        path.write_bytes(b"half")
+    def full_disk(_, file):
+        file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     path = tmp_path / "last.ckpt"
