@@ -221,10 +221,10 @@ def test_published_checkpoint_embeds_the_survey_without_training(project):
     settings = {**SETTINGS, **overlay, "run": "rep", "source": "simulate", "simulate": {"n_galaxies": 60}}
     settings["model"]["from_checkpoint"] = "rep.ckpt"
     (project / "rep.yaml").write_text(yaml.safe_dump(settings))
-    printed = snakemake(project, settings="rep.yaml")
+    # the report of such a run differs by a sentence, which test_report.py looks for
+    printed = snakemake(project, "results/rep/model/README.md", settings="rep.yaml")
     assert "rule import_checkpoint:" in printed
     assert "rule train:" not in printed
-    assert "published model" in (project / "results" / "rep" / "report.html").read_text(encoding="utf-8")
     embeddings = io.read_embeddings(project / "results" / "rep" / "embeddings" / "test.parquet")
     assert (
         embeddings.raw["image"].shape == embeddings.raw["spectrum"].shape == (len(embeddings.targetid), 128)
