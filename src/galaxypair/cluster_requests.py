@@ -67,7 +67,7 @@ def gather(arguments: list[str]) -> tuple[list[Request], dict[str, int], dict]:
     planned = []
 
     def stop_before_the_first_job(scheduler: JobScheduler) -> None:
-        planned.append(scheduler.workflow)
+        planned.extend((scheduler.workflow, Path.cwd()))
         raise _Planned  # nothing of Snakemake's stands in its way
 
     parser, options = parse_args(arguments)
@@ -81,15 +81,17 @@ def gather(arguments: list[str]) -> tuple[list[Request], dict[str, int], dict]:
     if not planned:
         raise SystemExit(1)
     # a dry run counts as local; groups sum up their resources otherwise
-    planned[0]._executor_plugin = ExecutorPluginRegistry().get_plugin(options.executor)
+    workflow, directory = planned
+    workflow._executor_plugin = ExecutorPluginRegistry().get_plugin(options.executor)
     requests, local = [], {}
-    for entry in planned[0].dag.get_jobs_or_groups():
-        members = list(entry) if entry.is_group() else [entry]
-        if entry.is_group() or not entry.is_local:
-            requests.append(Request(_name(entry, members), len(members), _attempts(entry)))
-        elif not entry.is_norun:
-            local[entry.rule.name] = local.get(entry.rule.name, 0) + 1
-    return requests, local, planned[0].config
+    with contextlib.chdir(directory):  # Snakemake has left it
+        for entry in workflow.dag.get_jobs_or_groups():
+            members = list(entry) if entry.is_group() else [entry]
+            if entry.is_group() or not entry.is_local:
+                requests.append(Request(_name(entry, members), len(members), _attempts(entry)))
+            elif not entry.is_norun:
+                local[entry.rule.name] = local.get(entry.rule.name, 0) + 1
+    return requests, local, workflow.config
 
 
 def _name(entry: object, members: list) -> str:
