@@ -1,4 +1,4 @@
-"""`snakemake --profile slurm` on a cluster of this machine alone: `pytest -m slurm`, five minutes."""
+"""`snakemake --profile slurm` on a cluster of this machine alone: `pytest -m slurm`, minutes."""
 
 import os
 import re

@@ -7,8 +7,7 @@ from pathlib import Path
 _ROOT = Path(str(workflow.current_basedir)).parents[1]
 sys.path.insert(0, str(_ROOT / "src"))
 
-from galaxypair import clocks
-from galaxypair import batch_system
+from galaxypair import batch_system, clocks
 from galaxypair import config as config_check
 from galaxypair import tables
 from galaxypair import trials as ablation_trials

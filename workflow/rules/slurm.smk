@@ -1,6 +1,3 @@
-from snakemake.logging import logger
-
-
 # snakemake --profile slurm cluster_requests: what would be asked for, by rule; nothing is submitted
 rule cluster_requests:
     log:
