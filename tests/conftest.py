@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from figure_checks import watched
 
-SLOWEST_FIRST = ("dag", "slurm", "survival", "conda")  # markers of files that take minutes
+SLOWEST_FIRST = ("slurm", "dag", "survival", "conda")  # markers of files that take minutes
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +27,11 @@ def one_thread_each() -> Iterator[None]:
     torch.set_num_threads(1)
     with threadpool_limits(1):
         yield
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores, since tests of clusters and servers wait for much of their time."""
+    return min(os.cpu_count() or 1, 3) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -218,7 +218,7 @@ def test_published_layout_runs_from_download_to_ledger(project):
 def test_published_checkpoint_embeds_the_survey_without_training(project):
     make_rep(project / "rep.ckpt")
     overlay = yaml.safe_load((REPO / "config" / "rep_checkpoint.yaml").read_text())
-    settings = {**SETTINGS, **overlay, "run": "rep", "source": "simulate", "simulate": {"n_galaxies": 60}}
+    settings = {**SETTINGS, **overlay, "run": "rep", "source": "simulate", "simulate": {"n_galaxies": 30}}
     settings["model"]["from_checkpoint"] = "rep.ckpt"
     (project / "rep.yaml").write_text(yaml.safe_dump(settings))
     # the report of such a run differs by a sentence, which test_report.py looks for
@@ -238,9 +238,9 @@ def test_heads_of_the_recipe_are_trained_on_the_features_of_published_encoders(p
         "spender": make_spender(project / "s.pt"),
     }
     overlay = yaml.safe_load((REPO / "config" / "rep.yaml").read_text())
-    settings = {**SETTINGS, **overlay, "run": "heads", "source": "simulate", "simulate": {"n_galaxies": 60}}
+    settings = {**SETTINGS, **overlay, "run": "heads", "source": "simulate", "simulate": {"n_galaxies": 30}}
     settings["download"] = {"files": {k: {"path": str(v), "sha256": None} for k, v in weights.items()}}
-    settings["train"] |= {"epochs": 2, "batch_size": 16, "views": 2}
+    settings["train"] |= {"epochs": 2, "batch_size": 8, "views": 2}
     (project / "heads.yaml").write_text(yaml.safe_dump(settings))
     target = "results/heads/embeddings/test.parquet"
     printed = snakemake(project, target, settings="heads.yaml")
