@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from figure_checks import watched
 
-SLOWEST_FIRST = ("slurm", "dag", "survival", "conda")  # markers of files that take minutes
+SLOWEST_FIRST = ("slurm", "survival", "dag", "conda")  # markers of files that take minutes
 
 
 @pytest.fixture(autouse=True)

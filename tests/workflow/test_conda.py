@@ -1,6 +1,6 @@
 """`--use-conda` with a stand-in for conda: jobs run with what their environment files list, and nothing else.
 
-The whole workflow so is in test_dag.py; `pytest -m conda` runs both, some minutes. What it cannot show is in
+The whole workflow so is in test_walk.py; `pytest -m conda` runs both, some minutes. What it cannot show is in
 docs/conda.md.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 import conda_standin
 import pytest
 import yaml
-from test_dag import REPO, SETTINGS
 from test_environments import SCRIPTS, SRC, follow_imports, rules_with_environment
+from walk import REPO, SETTINGS
 
 pytestmark = pytest.mark.conda
 

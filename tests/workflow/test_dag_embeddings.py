@@ -9,7 +9,7 @@ import pytest
 import yaml
 from factories import make_provabgs
 from factories_embeddings import make_table, rep_arrays
-from test_dag import SETTINGS, snakemake
+from walk import SETTINGS, snakemake
 
 from galaxypair import io, tables
 
@@ -37,7 +37,7 @@ def test_published_pictures_embeddings_and_catalogue_are_scored_and_drawn(tmp_pa
         "download": {"files": {"provabgs": {"path": str(tmp_path / "provabgs.hdf5")}}},
     }
     project = make_project(tmp_path / "project", settings)
-    plan = snakemake(project, "-n")  # what the report's figures share with other runs is drawn in test_dag
+    plan = snakemake(project, "-n")  # what the report's figures share with other runs is drawn in test_walk
     for rule in ("simulate", "preprocess", "train", "embed", "figure_training_curves"):
         assert not re.search(rf"^{rule} +\d", plan, re.MULTILINE), rule
     made = ("metrics/zeroshot.csv", "gallery/gallery.h5", "figures/mosaic_umap_image.pdf")
