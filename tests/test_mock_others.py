@@ -91,7 +91,8 @@ def test_stars_move_by_a_few_hundred_km_per_s():
     deep = np.array([position for position, depth in found if depth < 0.8])
     assert len(deep) > 30
     assert np.median(deep) == pytest.approx(3934.8, abs=1.2)
-    assert 1 < deep.std() < 5
+    spread = 1.48 * np.median(np.abs(deep - np.median(deep))) / 3934.8 * 299792
+    assert 80 < spread < 300  # km/s
 
 
 def test_titanium_oxide_makes_m_stars_drop_at_7053():
@@ -105,8 +106,8 @@ def test_titanium_oxide_makes_m_stars_drop_at_7053():
 
 
 def test_swan_bands_fade_to_the_blue():
-    for flux in draws(stars.carbon_star, 10, None):
-        assert mean(flux, 5140, 5160) < 0.95 * mean(flux, 5172, 5180)
+    edge = [mean(f, 5145, 5163) / mean(f, 5170, 5188) for f in draws(stars.carbon_star, 20, None)]
+    assert np.median(edge) < 0.8
 
 
 @pytest.mark.parametrize(("z", "line", "tolerance"), [(2.5, 1549.1, 6), (1.2, 2798.8, 2), (0.4, 4862.7, 2)])
@@ -208,6 +209,6 @@ def test_stars_are_points_in_the_middle_from_faint_to_saturated():
         image = others._image("star", bank(), np.random.default_rng(seed))
         middle = image[70:83, 70:83].max((0, 1))
         peaks.append(middle[1])
-        assert (middle < others._SATURATION * 1.6).all()
+        assert (middle < others._SATURATION * 1.2).all()  # a neighbour or noise on top
     assert min(peaks) < 0.3
     assert max(peaks) > 9

@@ -221,31 +221,39 @@ def _image(kind: str, bank: images.Bank, rng: np.random.Generator) -> np.ndarray
 
 
 def _add_star(image: np.ndarray, psf: dict[int, np.ndarray], which: int, rng: np.random.Generator) -> None:
-    """Add a star near the middle; what saturates runs along the detector's columns, in place."""
+    """Add a star near the middle, in place."""
     r = rng.uniform(10, 23)
     g_r = np.clip(rng.normal(0.7, 0.4), -0.4, 1.7)
-    magnitude = r + np.array([g_r, 0, -0.6 * (g_r - 0.2) - (0.9 if g_r > 1.4 else 0) * rng.random()])
-    flux = (10 ** (0.4 * (22.5 - magnitude))).astype(np.float32)
+    # r - z of M stars grows while g - r stands still
+    r_z = 0.6 * (g_r - 0.2) + (rng.uniform(0, 0.9) if g_r > 1.3 else 0)
+    flux = (10 ** (0.4 * (22.5 - r - np.array([g_r, 0, -r_z])))).astype(np.float32)
     n_px = _LONG if r < 17 else _SHORT
     place = images.shift(n_px, *rng.uniform(-0.5, 0.5, 2))
     star_image = np.zeros_like(image)
     stamp = profiles.to_stamp(psf[n_px][which] * place * flux[:, None, None], n_px)
     images.paste(star_image, stamp.transpose(2, 1, 0), IMAGE_PX // 2, IMAGE_PX // 2)
-    excess = np.clip(star_image - _SATURATION, 0, None).sum((0, 1))
-    np.minimum(star_image, _SATURATION, out=star_image)
-    middle, x = IMAGE_PX // 2, np.arange(IMAGE_PX)
+    if (star_image > _SATURATION).any():
+        _saturate(star_image, rng)
+    image += star_image
+
+
+def _saturate(image: np.ndarray, rng: np.random.Generator) -> None:
+    """Give a bright star spikes and a flat top, and let it bleed along the columns, in place."""
+    excess = np.clip(image - _SATURATION, 0, None).sum((0, 1))
+    middle = IMAGE_PX // 2
+    x = np.arange(IMAGE_PX, dtype=np.float32) - middle
+    along, across = x[:, None], x[None]
+    turned = rng.uniform(0, np.pi / 2)
+    for angle in (turned, turned + np.pi / 2):  # the mirror's supports
+        off = np.abs(across * np.cos(angle) - along * np.sin(angle))
+        spike = np.exp(-off / 0.8) / (np.hypot(along, across) + 2) ** 1.5
+        image += (2e-3 * excess * spike[..., None]).astype(np.float32)
+    np.minimum(image, _SATURATION, out=image)
     for band in np.flatnonzero(excess):
         half = min(int(0.15 * excess[band] ** 0.5), middle)
         width = 1 + half // 30
-        trail = star_image[middle - width : middle + width, middle - half : middle + half, band]
+        trail = image[middle - width : middle + width, middle - half : middle + half, band]
         np.maximum(trail, 0.7 * _SATURATION[band], out=trail)
-    if excess.any():  # spikes of the mirror's supports
-        along, across = (x - middle)[:, None], (x - middle)[None]
-        for angle in rng.uniform(0, np.pi / 2) + np.array([0, np.pi / 2]):
-            off = np.abs(across * np.cos(angle) - along * np.sin(angle))
-            radius = np.hypot(along, across) + 2
-            star_image += (2e-3 * excess) * (np.exp(-off / 0.8) / radius**1.5)[..., None].astype(np.float32)
-    image += star_image
 
 
 def _add_trail(image: np.ndarray, rng: np.random.Generator) -> None:
@@ -254,4 +262,4 @@ def _add_trail(image: np.ndarray, rng: np.random.Generator) -> None:
     angle = rng.uniform(0, np.pi)
     off = x[:, None] * np.sin(angle) - x * np.cos(angle) - rng.uniform(-40, 40)
     profile = np.exp(-0.5 * (off / rng.uniform(1.5, 5)) ** 2)
-    image[..., rng.integers(3)] += (10 ** rng.uniform(-1.7, 0.3) * profile).astype(np.float32)
+    image[..., rng.integers(3)] += (10 ** rng.uniform(-2, -0.3) * profile).astype(np.float32)

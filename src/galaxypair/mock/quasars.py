@@ -43,8 +43,8 @@ _NARROW = np.array(
 _HUMPS = np.array(
     (
         (2080, 60, 0.1),
-        (2480, 110, 0.25),
-        (2950, 400, 0.25),
+        (2480, 120, 0.18),
+        (2950, 400, 0.22),
         (4570, 65, 0.16),
         (5190, 40, 0.07),
         (5300, 60, 0.1),
@@ -126,10 +126,11 @@ def _excess(z: float, rng: np.random.Generator) -> np.ndarray:
     sigma = centre * rng.uniform(120, 450) / SPEED_OF_LIGHT
     ew = ew * 10 ** rng.uniform(-1.3, 0.7) * rng.lognormal(0, 0.3, len(ew))
     total += gaussians(centre * stretch, sigma * stretch, ew / (np.sqrt(2 * np.pi) * sigma))
-    iron = rng.lognormal(0.4 if narrow_lined else 0, 0.5)
+    iron = rng.lognormal(0.3 if narrow_lined else 0, 0.4)
     centre, sigma, height = _HUMPS
-    total += gaussians(centre * stretch, sigma * stretch, iron * height * rng.lognormal(0, 0.2, len(centre)))
-    return total
+    humps = gaussians(centre * stretch, sigma * stretch, iron * height * rng.lognormal(0, 0.2, len(centre)))
+    # thousands of blended lines leave no hump smooth
+    return total + humps * (1 + rng.uniform(0, 0.3) * ripple(rng.uniform(8, 20) * stretch, rng))
 
 
 def _forest(z: float, rng: np.random.Generator) -> np.ndarray:

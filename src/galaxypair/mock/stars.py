@@ -63,12 +63,15 @@ _DWARF = _vacuum(
         *((4770, 20, 0.3, 0.05), (5540, 12, 0.4, 0.05), (5890.0, 6, 1.2, 0.5), (5895.9, 6, 1.1, 0.5)),
         *((8183.3, 2.5, 0.7, 0.1), (8194.8, 3, 0.9, 0.15), (7664.9, 5, 0.7, 0.15), (7699.0, 4, 0.6, 0.1)),
         *((4226.7, 12, 1.6, 0.8), (8498.0, 1.6, 0.25, 0.5), (8542.1, 2.2, 0.4, 0.9), (8662.1, 2, 0.35, 0.8)),
-        *((9865, 30, 0.3, 0.0), (6573, 1.2, 0.2, 0.4)),
+        (6573, 1.2, 0.2, 0.4),
     )
 )
 _VO = _vacuum(((7430, 60, 0.5), (7910, 45, 0.7), (8580, 60, 0.25)))  # below 3000 K
-# heads in air, length to the blue: C2 and the violet bands of CN; to the red: CN
-_SWAN = ((4382, 90), (4737, 160), (5165, 200), (5636, 190), (6191, 160), (3883, 120), (4216, 110))
+# heads in air, length to the blue, relative depth: C2 and the violet bands of CN; to the red: CN
+_SWAN = (
+    *((4382, 90, 0.4), (4737, 160, 0.8), (5165, 200, 1), (5636, 190, 0.8), (6191, 160, 0.4)),
+    *((3883, 120, 0.6), (4216, 110, 0.4)),
+)
 _CYANOGEN = ((6926, 70), (7089, 70), (7259, 70), (7437, 70), (7873, 90), (8067, 80), (8270, 80), (9141, 150))
 _HELIUM = air_to_vacuum(np.array([3888.6, 4026.2, 4471.5, 4713.1, 4921.9, 5015.7, 5875.6, 6678.2, 7065.2]))
 _HELIUM_II = air_to_vacuum(np.array([4685.7, 5411.5]))
@@ -86,6 +89,7 @@ def _bands(heads: tuple[tuple[float, ...], ...], *, to_red: bool) -> np.ndarray:
 _TIO_BANDS = _bands(_TIO, to_red=True)
 _TIO_DEPTH = np.array(_TIO)[:, 2]
 _SWAN_BANDS = _bands(_SWAN, to_red=False)
+_SWAN_DEPTH = np.array(_SWAN)[:, 2]
 _CYANOGEN_BANDS = _bands(_CYANOGEN, to_red=True)
 _VO_BANDS = np.array([gaussians([c], [s], [d]) for c, s, d in _VO.T], np.float32)
 
@@ -158,7 +162,8 @@ def white_dwarf(rng: np.random.Generator, _: StellarLibrary) -> np.ndarray:
     kind = rng.choice(["hydrogen", "helium", "none", "metals", "carbon"], p=[0.7, 0.1, 0.1, 0.05, 0.05])
     if kind == "hydrogen":
         temperature = 10 ** rng.uniform(3.78, 4.7)
-        strength = np.exp(-0.5 * (np.log(temperature / 12500) / 0.55) ** 2)
+        off = np.log(temperature / 12500)
+        strength = np.exp(-0.5 * (off / (0.45 if off < 0 else 1.1)) ** 2)
         line = np.arange(7)
         depth = strength * rng.uniform(0.5, 0.75) * np.array([0.75, 1, 1, 0.95, 0.8, 0.5, 0.3])
         width = rng.uniform(18, 45) * (0.3 + 0.7 * strength) * 0.95**line
@@ -172,7 +177,7 @@ def white_dwarf(rng: np.random.Generator, _: StellarLibrary) -> np.ndarray:
         depth = 10 ** rng.uniform(-0.5, 0.6) * np.array([1, 0.8, 0.3])
         flux = flux * np.exp(-lorentzians(_CALCIUM, 10 ** rng.uniform(0.7, 1.8), depth))
     if kind == "carbon":
-        flux = flux * np.exp(-rng.uniform(0.05, 0.6, 5) @ _SWAN_BANDS[:5])
+        flux = flux * np.exp(-(rng.uniform(0.1, 0.7) * _SWAN_DEPTH[:5]) @ _SWAN_BANDS[:5])
     return flux
 
 
@@ -187,15 +192,15 @@ def warm(rng: np.random.Generator, _: StellarLibrary) -> np.ndarray:
     -------
     ndarray of shape (7781,)
     """
-    temperature = 10 ** rng.uniform(3.59, 4.1)
+    temperature = 10 ** rng.triangular(3.58, 3.68, 4.1)
     hydrogen = 1.2 * np.exp(-0.5 * (np.log(temperature / 9300) / 0.3) ** 2)
-    metals = np.clip((9000 - temperature) / 4500, 0.02, 1) ** 2 * 10 ** rng.normal(-0.1, 0.25)
+    metals = np.clip((9000 - temperature) / 4500, 0.02, 1) ** 1.3 * 10 ** rng.normal(-0.1, 0.25)
     width = 1.5 + rng.uniform(3, 11) * hydrogen
-    depth = hydrogen * np.linspace(1, 0.7, len(BALMER))
+    depth = hydrogen * 0.9 ** np.arange(len(BALMER))
     tau = lorentzians(BALMER, width * np.linspace(0.8, 0.45, len(BALMER)), depth)
     # overlapping lines and the continuum beyond the series: the jump
     jump = rng.uniform(0.8, 1.1) * hydrogen * (WAVELENGTH / BALMER_LIMIT) ** 3
-    tau += jump * expit((BALMER_LIMIT + 20 - WAVELENGTH) / 4)
+    tau += jump * expit((BALMER_LIMIT + 45 - WAVELENGTH) / 10)
     centre, sigma, strength = _METALS
     strength = metals * strength * np.clip(5000 / temperature, 0.3, 1.2) * rng.lognormal(0, 0.2, len(centre))
     tau += gaussians(centre, sigma * rng.uniform(0.8, 1.2), strength)
@@ -205,7 +210,7 @@ def warm(rng: np.random.Generator, _: StellarLibrary) -> np.ndarray:
 
 def _blanket(rng: np.random.Generator, depth: float) -> np.ndarray:
     """Optical depth of countless weak lines, more of them in the blue."""
-    return depth * (5000 / WAVELENGTH) ** 4 * ripple(rng.uniform(1.2, 2.5), rng) ** 2
+    return depth * (5000 / WAVELENGTH) ** 4 * np.exp(0.6 * ripple(rng.uniform(1.2, 2.5), rng))
 
 
 def cool(rng: np.random.Generator, _: StellarLibrary) -> np.ndarray:
@@ -257,7 +262,7 @@ def carbon_star(rng: np.random.Generator, _: StellarLibrary) -> np.ndarray:
     ndarray of shape (7781,)
     """
     strength = rng.uniform(0.3, 1.6)
-    tau = (strength * rng.uniform(0.5, 1.2, len(_SWAN))) @ _SWAN_BANDS
+    tau = (strength * _SWAN_DEPTH * rng.lognormal(0, 0.25, len(_SWAN))) @ _SWAN_BANDS
     tau += (strength * rng.uniform(0.15, 0.5, len(_CYANOGEN))) @ _CYANOGEN_BANDS
     tau += gaussians(_METALS[0], _METALS[1], 0.6 * _METALS[2]) + _blanket(rng, 0.15)
     return planck(rng.uniform(2800, 5200)) * np.exp(-tau)
