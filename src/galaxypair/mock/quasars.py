@@ -1,7 +1,8 @@
 """Spectra of quasars at redshifts of 0.05 to 4.2, after the composite of the Sloan survey.
 
-Wavelengths, equivalent widths and widths of the lines are those of the composite, rounded; how
-they scatter from quasar to quasar, the humps of iron and the absorbers are set by hand.
+Wavelengths of lines are those of the laboratory; equivalent widths and widths of the strong ones are
+the composite's, rounded. Those of O VI, N V, He II, C III] with its neighbours and beyond 7000 Angstrom,
+the scatter from quasar to quasar, the humps of iron and the absorbers are set by hand.
 
 References
 ----------
