@@ -159,6 +159,14 @@ def test_distant_galaxies_continue_into_the_ultraviolet(galaxies):
             assert 0.2 < one[first - 60 : first].mean() / one[first : first + 60].mean() < 3
 
 
+@pytest.mark.parametrize("z", [0.0, 0.87])
+def test_distant_galaxies_may_come_from_any_redshift_of_the_survey(z):
+    for new_z in others.Z_DISTANT:
+        one = others.distant_at(new_z, np.random.default_rng(1), np.linspace(1, 2, len(WAVELENGTH)), z)
+        assert np.isfinite(one).all()
+        assert one.min() > 0
+
+
 def test_scrambled_spectra_keep_their_pixels_and_no_wavelength():
     flux = np.arange(1, 7782, dtype=np.float32)
     for seed in range(40):

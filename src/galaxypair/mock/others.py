@@ -109,6 +109,7 @@ def distant_at(new_z: float, rng: np.random.Generator, flux: np.ndarray, z: floa
     flux : ndarray of shape (7781,)
         Noise-free.
     z : float
+        Smaller than `new_z`.
 
     Returns
     -------
@@ -119,8 +120,8 @@ def distant_at(new_z: float, rng: np.random.Generator, flux: np.ndarray, z: floa
     there = moved(flux, factor)
     edge = WAVELENGTH[0] * factor
     missing = WAVELENGTH < edge
-    first = np.count_nonzero(missing)
-    level, next_level = there[first : first + 200].mean(), there[first + 400 : first + 800].mean()
+    seen = there[~missing][:800]
+    level, next_level = seen[: len(seen) // 4].mean(), seen[len(seen) // 2 :].mean()
     # red galaxies keep falling, star-forming ones are flat or rise
     slope = rng.uniform(-1.5, 0.5) + 2 * np.clip(np.log(next_level / level), 0, 2)
     ultraviolet = level * (WAVELENGTH / edge) ** slope
