@@ -10,8 +10,8 @@ pytestmark = needs_grids
 @pytest.fixture
 def quiet(monkeypatch):
     """No neighbours, no noise."""
-    monkeypatch.setattr(images, "_add_neighbours", lambda *_: None)
-    monkeypatch.setattr(images, "_add_noise", lambda image, _: image)
+    monkeypatch.setattr(images, "add_neighbours", lambda *_: None)
+    monkeypatch.setattr(images, "add_noise", lambda image, _: image)
 
 
 def small(n: int) -> np.ndarray:
@@ -74,7 +74,7 @@ def test_background_noise_is_that_of_the_survey():
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (151, 151), (-50, 76), (76, 200), (300, 300), (-300, 0)])
 def test_paste_cuts_stamps_at_the_edges(x, y):
     image, stamp = np.zeros((152, 152, 3), np.float32), np.ones((64, 64, 3), np.float32)
-    images._paste(image, stamp, x, y)
+    images.paste(image, stamp, x, y)
     inside = [np.clip(np.array([c - 32, c + 32]), 0, 152) for c in (x, y)]
     assert image.sum() == 3 * np.prod([high - low for low, high in inside])
 
@@ -94,5 +94,5 @@ def test_arms_are_bluer_than_the_disc():
 
 def test_pixels_that_come_out_as_zero_are_told_from_missing_ones(monkeypatch):
     monkeypatch.setattr(images, "PIXEL_NOISE", ((0.1, 0, 0),) * 3)
-    image = images._add_noise(np.zeros((152, 152, 3), np.float32), np.random.default_rng(1))
+    image = images.add_noise(np.zeros((152, 152, 3), np.float32), np.random.default_rng(1))
     assert (image != 0).all()

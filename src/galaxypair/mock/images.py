@@ -88,13 +88,24 @@ def _neighbour_stamps(psf: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         profiles.exponential(n_px, radius / PIXEL_SCALE_ARCSEC, rng.uniform(0.35, 1), rng.uniform(0, np.pi))
         for radius in _NEIGHBOUR_RADII_ARCSEC
     ]
-    shapes = [shape * _shift(n_px, *rng.uniform(-0.5, 0.5, 2)) for shape in [*discs, np.float32(1)]]
+    shapes = [shape * shift(n_px, *rng.uniform(-0.5, 0.5, 2)) for shape in [*discs, np.float32(1)]]
     stamps = profiles.to_stamp(np.array(shapes, np.complex64)[:, None] * psf, n_px)
     return np.ascontiguousarray(np.moveaxis(stamps, 1, -1))
 
 
-def _shift(n_px: int, x: float, y: float) -> np.ndarray:
-    """Factor that moves a half plane by a fraction of a pixel."""
+def shift(n_px: int, x: float, y: float) -> np.ndarray:
+    """Move a half plane by a fraction of a pixel.
+
+    Parameters
+    ----------
+    n_px : int
+    x, y : float [pixel]
+
+    Returns
+    -------
+    ndarray of shape (n_px, n_px // 2 + 1), complex64
+        The factor that does it.
+    """
     k = profiles.plane(n_px)
     return np.exp(-1j * k.x * np.float32(x)) * np.exp(-1j * k.y * np.float32(y))
 
@@ -125,11 +136,11 @@ def render(galaxy: np.void, bank: Bank, rng: np.random.Generator) -> tuple[np.nd
     model = model * bank.psf[n_px][which]
     fibre_fraction = (model.real * bank.fibre[n_px]).sum((1, 2)) / bank.star_in_fibre[which]
     # the catalogue's position is good to a fraction of a pixel of the cutout's grid
-    model = model * (flux.astype(np.float32)[:, None, None] * _shift(n_px, *rng.uniform(-0.5, 0.5, 2)))
+    model = model * (flux.astype(np.float32)[:, None, None] * shift(n_px, *rng.uniform(-0.5, 0.5, 2)))
     image = np.zeros((IMAGE_PX, IMAGE_PX, 3), np.float32)
-    _paste(image, profiles.to_stamp(model, n_px).transpose(2, 1, 0), IMAGE_PX // 2, IMAGE_PX // 2)
-    _add_neighbours(image, bank.neighbours[which], rng)
-    return _add_noise(image, rng), fibre_fraction
+    paste(image, profiles.to_stamp(model, n_px).transpose(2, 1, 0), IMAGE_PX // 2, IMAGE_PX // 2)
+    add_neighbours(image, bank.neighbours[which], rng)
+    return add_noise(image, rng), fibre_fraction
 
 
 def _model(galaxy: np.void, flux_r: float, rng: np.random.Generator) -> np.ndarray:
@@ -163,8 +174,16 @@ def _stamp_px(*reach_px: float) -> int:
     return next((n_px for n_px in STAMPS_PX if n_px >= needed), STAMPS_PX[-1])
 
 
-def _paste(image: np.ndarray, stamp: np.ndarray, x: int, y: int) -> None:
-    """Add a stamp to an image, in place, with the stamp's middle on a pixel; cut at the edges."""
+def paste(image: np.ndarray, stamp: np.ndarray, x: int, y: int) -> None:
+    """Add a stamp to an image, in place, with the stamp's middle on a pixel; cut at the edges.
+
+    Parameters
+    ----------
+    image : ndarray of shape (152, 152, 3), float32
+    stamp : ndarray of shape (n_px, n_px, 3), float32
+    x, y : int
+        May lie outside the image.
+    """
     n_px, half = len(stamp), len(stamp) // 2
     left, low = x - half, y - half
     image[max(left, 0) : max(left + n_px, 0), max(low, 0) : max(low + n_px, 0)] += stamp[
@@ -177,8 +196,16 @@ def _counts(n: int, low: float, high: float, slope: float, rng: np.random.Genera
     return low + np.log10(1 + rng.random(n) * (10 ** (slope * (high - low)) - 1)) / slope
 
 
-def _add_neighbours(image: np.ndarray, stamps: np.ndarray, rng: np.random.Generator) -> None:
-    """Add field galaxies (18 < r < 23.5) and stars (16 < r < 23), in place."""
+def add_neighbours(image: np.ndarray, stamps: np.ndarray, rng: np.random.Generator) -> None:
+    """Add field galaxies (18 < r < 23.5) and stars (16 < r < 23), in place.
+
+    Parameters
+    ----------
+    image : ndarray of shape (152, 152, 3), float32 [nanomaggies / pixel]
+    stamps : ndarray of shape (n_radius + 1, 64, 64, 3), float32
+        One row of `Bank.neighbours`.
+    rng : numpy.random.Generator
+    """
     n_galaxy, n_star = rng.poisson(6), rng.poisson(0.8)
     n = n_galaxy + n_star
     r = np.r_[_counts(n_galaxy, 18, 23.5, 0.35, rng), _counts(n_star, 16, 23, 0.15, rng)]
@@ -200,10 +227,22 @@ def _add_neighbours(image: np.ndarray, stamps: np.ndarray, rng: np.random.Genera
         half = reach[i]
         stamp = stamps[kind[i]][middle - half : middle + half, middle - half : middle + half]
         stamp = np.rot90(stamp[:: mirror[i]], turn[i]) * flux[i]
-        _paste(image, stamp, *(position[i] + IMAGE_PX // 2))
+        paste(image, stamp, *(position[i] + IMAGE_PX // 2))
 
 
-def _add_noise(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def add_noise(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Add the noise of sky and photons, in place.
+
+    Parameters
+    ----------
+    image : ndarray of shape (152, 152, 3), float32 [nanomaggies / pixel]
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (152, 152, 3), float32 [nanomaggies / pixel]
+        The same image, never exactly 0.
+    """
     shape, location, scale = np.array(PIXEL_NOISE).T
     sky = location + scale * rng.lognormal(0, shape)
     variance = np.maximum(image, 0)

@@ -20,6 +20,8 @@ WAVELENGTH = np.linspace(tables.WAVELENGTH_MIN, tables.WAVELENGTH_MAX, tables.N_
 STEP = WAVELENGTH[1] - WAVELENGTH[0]
 RESOLUTION_SIGMA = 0.78  # Angstrom; FWHM of 1.8
 BAND_CENTRES = (4770, 6420, 9150)  # Angstrom, where the fibre's share of g, r, z light is anchored
+# decadic logarithm of the Milky Way's transmission per E(B-V)
+MILKY_WAY = (-0.4 * EXTINCTION[1] * (WAVELENGTH / BAND_CENTRES[1]) ** -1.45).astype(np.float32)
 FLUX_UNIT = 1e-17  # erg / s / cm2 / Angstrom
 _NOISE_LEVELS = (0.7, 0.28, 0.14)  # 1e-17 erg / s / cm2 / Angstrom: bright time, deep, very deep
 _RESIDUAL_SCALE = (0.1, 0.07)  # of `SKY_RESIDUALS`: the brightest line is off by 2 sigma
@@ -75,8 +77,7 @@ def fibre_spectra(galaxies: np.ndarray, fibre_fraction: np.ndarray, library: Ste
     """
     flux = _stars(galaxies, library)
     _add_lines(flux, galaxies, library)
-    milky_way = -0.4 * EXTINCTION[1] * (WAVELENGTH / BAND_CENTRES[1]) ** -1.45
-    flux *= 10 ** (galaxies["ebv"][:, None] * milky_way.astype(np.float32))
+    flux *= 10 ** (galaxies["ebv"][:, None] * MILKY_WAY)
     flux *= [np.interp(WAVELENGTH, BAND_CENTRES, share) for share in fibre_fraction]
     return flux
 
