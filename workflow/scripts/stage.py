@@ -53,6 +53,9 @@ def _keep_only(folders: typing.Iterable[str | Path], paths: list[str], modules: 
 
 
 _JOB = _take()
+# threads that wait in a loop for each other take the cores from the jobs beside: a training then takes five
+# times as long. Read when PyTorch or scikit-learn is loaded
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 _TRACKED_ONLY = ("code", "tracked")  # inputs whose change reruns the rule, no arguments of it
 sys.path.insert(0, str(REPO / "src"))
 if _JOB:
