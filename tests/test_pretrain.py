@@ -138,7 +138,7 @@ def test_galaxies_that_lack_the_other_modality_are_trained_on(manifest, modality
     io.write_arrays(folder / "a.h5", stored | {f"has_{other}": stored[f"has_{other}"] & False})
     lone = manifest | {"paths": [folder / "a.h5"]}
     settings = SMALL[modality] | {"batch_size": 2}
-    train_loader, _ = pretrain._make_loaders(lone, modality, settings, pin_memory=False)
+    train_loader, _ = pretrain._shard_loaders(lone, modality, settings, pin_memory=False)
     assert len(train_loader.dataset) == (stored["split"] == 0).sum()
 
 

@@ -10,10 +10,10 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from galaxypair import tables
 from galaxypair.errors import ConfigError
 from galaxypair.fetch.address import public_settings
-from galaxypair.frozen import PRETRAINABLE, cached_modalities, frozen_modalities
+from galaxypair.frozen import cached_modalities, frozen_modalities
+from galaxypair.pretrain_config import pretraining_contradictions, stream_contradictions
 
 KINDS = {  # of JSON schema, in words
     "object": "a section, `{key: value, ...}`",
@@ -193,7 +193,7 @@ def _contradictions(config: dict) -> list[str]:
         lines.append(
             f"`model.from_run` is this run itself ({config['run']}); name another run's, or null to train."
         )
-    lines += _source_contradictions(config) + _model_contradictions(model)
+    lines += _source_contradictions(config) + _model_contradictions(model) + stream_contradictions(config)
     return lines + _training_contradictions(config) if trains else lines
 
 
@@ -245,7 +245,7 @@ def _training_contradictions(config: dict) -> list[str]:
     """Of a model that this run trains."""
     model, train, shards = config["model"], config["train"], config["preprocess"]["crop_px"]
     image = model["image"]
-    lines = _pretraining_contradictions(config) + _frozen_contradictions(model, train)
+    lines = pretraining_contradictions(config) + _frozen_contradictions(model, train)
     wanted = {"encoder": "stein_resnet50", "head": "mlp"}
     if image["head_init"] == "published":
         lines += [
@@ -295,28 +295,6 @@ def _schedule_contradictions(train: dict) -> list[str]:
         lines.append(
             f"`train.cosine_steps` of {train['cosine_steps']} includes the `train.warmup_steps` of "
             f"{train['warmup_steps']}; set more."
-        )
-    return lines
-
-
-def _pretraining_contradictions(config: dict) -> list[str]:
-    lines = [
-        f"`model.{m}.pretrained` is set, but the encoder {config['model'][m]['encoder']} cannot be "
-        f"pretrained here; choose false, or one of the encoders {', '.join(known)}."
-        for m, known in PRETRAINABLE.items()
-        if config["model"][m]["pretrained"] and config["model"][m]["encoder"] not in known
-    ]
-    spectrum = config["pretrain"]["spectrum"]
-    part = tables.N_WAVELENGTH // 10 // spectrum["masked_chunks"] * 10
-    if spectrum["chunk_bins"] >= part:
-        lines.append(
-            f"`pretrain.spectrum.chunk_bins` is {spectrum['chunk_bins']}, but with `masked_chunks` "
-            f"{spectrum['masked_chunks']} a part of the spectrum has {part} bins; choose less of either."
-        )
-    if config["pretrain"]["image"]["jitter_px"] * 2 > config["model"]["image"]["crop_px"]:
-        lines.append(
-            f"`pretrain.image.jitter_px` is {config['pretrain']['image']['jitter_px']}, which moves galaxies "
-            "out of the crop; choose less."
         )
     return lines
 

@@ -201,7 +201,7 @@ def fixed_order(n: int, seed: int) -> list[int]:
 
 
 class PrefetchingLoader(DataLoader):
-    """Batches of a `ShardDataset`, the next ones read while the network works on this one.
+    """Batches of a dataset, the next ones read while the network works on this one.
 
     Attributes
     ----------
@@ -229,12 +229,13 @@ class PrefetchingLoader(DataLoader):
         yield from super().__iter__()
 
 
-def loader(dataset: ShardDataset, rows: Share, *, pin_memory: bool = False) -> PrefetchingLoader:
+def loader(dataset: Dataset, rows: Share, *, pin_memory: bool = False) -> PrefetchingLoader:
     """Batch a dataset; an incomplete last batch is left out, since its loss would mean another thing.
 
     Parameters
     ----------
-    dataset : ShardDataset
+    dataset : Dataset
+        Read batch by batch, as `ShardDataset` is.
     rows : Share
         Of this process: places in the dataset.
     pin_memory : bool, default=False

@@ -111,8 +111,12 @@ def _pretraining(config: Mapping, modality: str) -> str:
     origin = config["pretrained"].get(modality)
     if origin is None:
         return "with published weights"
-    same = origin["dataset"]["fingerprint"] == config["dataset"]["fingerprint"]
-    where = "the train split of this run too" if same else "another dataset, which may hold this test split"
+    if origin["dataset"].get("stream"):
+        where = "streamed: simulated meanwhile, and in no split"
+    elif origin["dataset"]["fingerprint"] == config["dataset"]["fingerprint"]:
+        where = "the train split of this run too"
+    else:
+        where = "another dataset, which may hold this test split"
     return (
         f"pretrained by run `{origin['run']}` ({origin['objective']}, {origin['epochs']} epochs) on "
         f"{origin['dataset']['splits']['train']:,} galaxies of the survey `{origin['source']}`, {where}"

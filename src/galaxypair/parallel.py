@@ -18,7 +18,7 @@ from galaxypair.errors import GalaxypairError
 
 
 @contextmanager
-def ordered_map(processes: int) -> Iterator[Callable[[Callable, Iterable], Iterable]]:
+def ordered_map(processes: int, *, apart: bool = False) -> Iterator[Callable[[Callable, Iterable], Iterable]]:
     """Give a lazy `map` that works in this process, or in several.
 
     Results come in the order of the jobs whatever the number of processes, and at most two jobs per
@@ -28,6 +28,8 @@ def ordered_map(processes: int) -> Iterator[Callable[[Callable, Iterable], Itera
     Parameters
     ----------
     processes : int
+    apart : bool, default=False
+        Start a process for one too, so that this one can do something else meanwhile.
 
     Yields
     ------
@@ -40,7 +42,7 @@ def ordered_map(processes: int) -> Iterator[Callable[[Callable, Iterable], Itera
     GalaxypairError
         If a worker is killed.
     """
-    if processes == 1:
+    if processes == 1 and not apart:
         with threadpool_limits(1):
             yield map
         return

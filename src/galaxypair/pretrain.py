@@ -3,6 +3,8 @@
 import logging
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import lightning
@@ -12,13 +14,14 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from galaxypair import __version__, distributed, loaders, model, tables, training
+from galaxypair import __version__, distributed, loaders, model, observing, streaming, tables, training
 from galaxypair.callbacks import AtomicCheckpoints, History
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.frozen import PRETRAINABLE
 from galaxypair.masked_spectra import MaskedSpectra
+from galaxypair.mock.stream import VALIDATION, Stream, open_rounds
 from galaxypair.momentum_contrast import MomentumContrast
 
 logger = logging.getLogger(__name__)
@@ -63,7 +66,8 @@ class PretrainingTask(lightning.LightningModule):
         seed = int(np.random.SeedSequence(draws).generate_state(1, np.uint64)[0] >> 1)
         if split == "train":
             torch.manual_seed(seed)
-        loss, chance = self.objective(batch, torch.Generator(self.device).manual_seed(seed))
+        generator = torch.Generator(self.device).manual_seed(seed)
+        loss, chance = self.objective(observing.with_spectrum(batch, generator), generator)
         names = ("train_loss", "chance_loss") if split == "train" else ("val_loss", "chance_val_loss")
         found = dict(zip(names, (loss, chance), strict=True))
         self.log_dict(found, on_step=False, on_epoch=True, batch_size=len(batch["row"]))
@@ -87,7 +91,7 @@ class PretrainingTask(lightning.LightningModule):
 
 
 def fit(
-    manifest: dict,
+    data: dict | Stream,
     folder: Path,
     modality: str,
     encoder_settings: dict,
@@ -99,8 +103,8 @@ def fit(
 
     Parameters
     ----------
-    manifest : dict
-        From `io.read_manifest`.
+    data : dict or Stream
+        From `io.read_manifest`; or mock galaxies, of which each epoch is a round.
     folder : Path
         Where checkpoints and TensorBoard logs live; from an earlier try, it is resumed.
     modality : {"image", "spectrum"}
@@ -121,7 +125,7 @@ def fit(
     Raises
     ------
     ConfigError
-        If the encoder cannot be pretrained, the train split is smaller than a batch, there is no GPU to be
+        If the encoder cannot be pretrained, there are fewer galaxies than in a batch, there is no GPU to be
         had, or the loss diverges.
     DataError
         If there is no val galaxy, or a checkpoint cannot be read.
@@ -134,13 +138,26 @@ def fit(
     accelerator = training.choose_accelerator(settings["accelerator"])
     torch.set_num_threads(threads)
     lightning.seed_everything(settings["seed"], verbose=False)
-    train_loader, val_loader = _make_loaders(manifest, modality, settings, pin_memory=accelerator == "gpu")
-    objective = build_objective(modality, encoder_settings, settings, len(train_loader.dataset))
-    task = PretrainingTask(objective, settings, settings["epochs"] * len(train_loader))
-    history = History(None, train_loader.batch_size, val_loader.batch_size, section=f"pretrain.{modality}")
+    made = _open_loaders(data, modality, settings, threads=threads, pin_memory=accelerator == "gpu")
+    with made as (train_loader, val_loader):
+        n_train = data.galaxies if isinstance(data, Stream) else len(train_loader.dataset)
+        objective = build_objective(modality, encoder_settings, settings, n_train)
+        task = PretrainingTask(objective, settings, settings["epochs"] * len(train_loader))
+        history = History(
+            None, train_loader.batch_size, val_loader.batch_size, section=f"pretrain.{modality}"
+        )
+        trainer = _trainer(folder, settings, accelerator, history)
+        resumed = training.resume_point(folder, train_loader)
+        trainer.fit(task, train_loader, val_loader, ckpt_path=resumed, weights_only=True)
+    return objective.exported(), pd.DataFrame(history.rows, columns=list(tables.HISTORY_COLUMNS))
+
+
+def _trainer(folder: Path, settings: dict, accelerator: str, history: History) -> lightning.Trainer:
+    # the key encoder is meant to be in it
+    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     # the newest under this name: without a monitor, nothing is compared
     last = ModelCheckpoint(folder, Path(training.LAST).stem, save_top_k=1, enable_version_counter=False)
-    trainer = lightning.Trainer(
+    return lightning.Trainer(
         accelerator=accelerator,
         devices=1,
         precision=settings["precision"],
@@ -150,11 +167,6 @@ def fit(
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
         **training.TRAINER,
     )
-    # the key encoder is meant to be in it
-    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
-    resumed = training.resume_point(folder, train_loader)
-    trainer.fit(task, train_loader, val_loader, ckpt_path=resumed, weights_only=True)
-    return objective.exported(), pd.DataFrame(history.rows, columns=list(tables.HISTORY_COLUMNS))
 
 
 def build_objective(modality: str, encoder_settings: dict, settings: dict, n_train: int) -> nn.Module:
@@ -207,23 +219,49 @@ def with_all_weights(encoder_settings: dict) -> dict:
     return encoder_settings | {name: encoder_settings[name] | {"output": whole[name]}}
 
 
-def _make_loaders(
+@contextmanager
+def _open_loaders(
+    data: dict | Stream, modality: str, settings: dict, *, threads: int, pin_memory: bool
+) -> Iterator[tuple[DataLoader, DataLoader]]:
+    if not isinstance(data, Stream):
+        yield _shard_loaders(data, modality, settings, pin_memory=pin_memory)
+        return
+    _check_batch(data.round_galaxies, modality, settings, "A round of the stream")
+    with open_rounds(data, modality, max(1, threads - 1)) as rounds:
+        train = streaming.RoundDataset(rounds, data.round_galaxies)
+        val = streaming.RoundDataset(rounds, data.val_galaxies)
+        val.turn_to(VALIDATION)
+        order = streaming.RoundSampler(train, settings["seed"], data.passes)
+        yield _batches(train, order, val, settings, pin_memory=pin_memory)
+
+
+def _shard_loaders(
     manifest: dict, modality: str, settings: dict, *, pin_memory: bool
 ) -> tuple[DataLoader, DataLoader]:
     columns = [modality, "z"]
     train, val = (loaders.ShardDataset(manifest, s, columns, needed=[modality]) for s in ("train", "val"))
-    batch_size, seed = settings["batch_size"], settings["seed"]
-    if len(train) < batch_size:
-        raise ConfigError(
-            f"The train split has {len(train)} galaxies with {modality}, fewer than one batch of "
-            f"{batch_size}. Lower `pretrain.{modality}.batch_size` or take more galaxies."
-        )
+    _check_batch(len(train), modality, settings, "The train split")
     if not len(val):
         raise DataError(
             f"The val split has no galaxy with {modality} to measure a loss with. Raise "
             "`split.val_fraction` or take more galaxies."
         )
-    order, val_order = loaders.EpochSampler(len(train), seed), loaders.fixed_order(len(val), seed)
+    order = loaders.EpochSampler(len(train), settings["seed"])
+    return _batches(train, order, val, settings, pin_memory=pin_memory)
+
+
+def _check_batch(n: int, modality: str, settings: dict, where: str) -> None:
+    if n < (batch_size := settings["batch_size"]):
+        raise ConfigError(
+            f"{where} has {n} galaxies with {modality}, fewer than one batch of {batch_size}. Lower "
+            f"`pretrain.{modality}.batch_size` or take more galaxies."
+        )
+
+
+def _batches(
+    train: Dataset, order: loaders.EpochSampler, val: Dataset, settings: dict, *, pin_memory: bool
+) -> tuple[DataLoader, DataLoader]:
+    batch_size, val_order = settings["batch_size"], loaders.fixed_order(len(val), settings["seed"])
     return (
         loaders.loader(train, loaders.Share(order, batch_size), pin_memory=pin_memory),
         loaders.loader(val, loaders.Share(val_order, min(batch_size, len(val))), pin_memory=pin_memory),
@@ -241,7 +279,7 @@ def describe(
     encoder_settings, settings : dict
         As for `fit`.
     dataset : dict
-        From `io.read_manifest`.
+        From `io.read_manifest` or `Stream.describe`.
     weights : dict of str to Tensor
         From `fit`.
 
@@ -254,7 +292,7 @@ def describe(
         "encoder": encoder_settings,
         "objective": {"image": "momentum contrast", "spectrum": "masked modelling"}[modality],
         "pretrain": settings,
-        "dataset": {key: dataset[key] for key in ("crop_px", "splits", "fingerprint")},
+        "dataset": {k: dataset[k] for k in ("crop_px", "splits", "fingerprint", "stream") if k in dataset},
         "n_parameters": sum(value.numel() for value in weights.values()),
         "versions": {"galaxypair": __version__, "torch": torch.__version__},
     }
@@ -285,14 +323,24 @@ def card(config: dict, history: pd.DataFrame) -> str:
         "spectrum": "to fill in masked pieces of spectra",
     }[modality]
     kept = "; `fc` is the contrastive head" if modality == "image" else ""
+    seen, epochs, warning = _told_of_data(config["dataset"], len(history))
     return (
         f"# Pretrained {modality} encoder of run `{config['run']}`\n\n{mock}"
         f"`{part['encoder']}` {part[part['encoder']]} ({config['n_parameters']:,} parameters{kept}), trained "
         f"by itself and without labels {done}.\n\n"
-        f"- Survey: `{config['source']}`; train split ({config['dataset']['splits']['train']:,} galaxies), "
-        f"seed {config['pretrain']['seed']}\n"
-        f"- {len(history)} epochs; last loss {last['train_loss']:.3f} (chance {last['chance_loss']:.3f}), "
+        f"- Survey: `{config['source']}`; {seen}, seed {config['pretrain']['seed']}\n"
+        f"- {epochs}; last loss {last['train_loss']:.3f} (chance {last['chance_loss']:.3f}), "
         f"validation {last['val_loss']:.3f} (chance {last['chance_val_loss']:.3f})\n"
-        f"- Use: `model.{modality}.pretrained: {config['run']}` in the config of any run. Scores of it on "
-        "galaxies of this train split are no test\n"
+        f"- Use: `model.{modality}.pretrained: {config['run']}` in the config of any run.{warning}\n"
     )
+
+
+def _told_of_data(dataset: dict, n_epochs: int) -> tuple[str, str, str]:
+    """Tell what was trained on, how often it was seen, and what not to score."""
+    n_train, stream = f"{dataset['splits']['train']:,} galaxies", dataset.get("stream")
+    if not stream:
+        warning = " Scores of it on galaxies of this train split are no test"
+        return f"train split ({n_train})", f"{n_epochs} epochs", warning
+    rounds = f"{n_epochs} rounds of {stream['round_galaxies']:,} galaxies, {stream['passes']} passes of each"
+    seen = f"{n_train} of seed {stream['seed']}, streamed: simulated meanwhile and kept nowhere"
+    return seen, rounds, ""

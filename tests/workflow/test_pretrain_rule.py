@@ -57,3 +57,19 @@ def test_published_encoder_that_is_pretrained_here_is_not_fetched(snakemake):
     done = snakemake("-n", "--config", "model={spectrum: {encoder: spender, pretrained: true}}")
     assert done.returncode == 0, done.stdout
     assert planned(done, "pretrain") == 1 and planned(done, "weights") == 0
+
+
+@pytest.mark.parametrize("source", ["simulate", "ingest"])
+def test_stream_takes_the_stellar_library_and_no_survey(snakemake, source):
+    target = "results/demo/pretrain/spectrum/model.safetensors"
+    stream = "pretrain={stream: {galaxies: 100000}}"
+    done = snakemake("-n", target, "--config", "run=demo", f"source={source}", stream)
+    assert done.returncode == 0, done.stdout
+    assert planned(done, "pretrain") == planned(done, "stellar_library") == 1
+    assert planned(done, "total") == 2
+
+
+def test_stream_that_is_no_whole_number_of_rounds_is_refused(snakemake):
+    done = snakemake("-n", "--config", "pretrain={stream: {galaxies: 12345}}")
+    assert done.returncode == 1
+    assert "no multiple of the `round_galaxies` of 10000; choose 20000" in done.stdout

@@ -154,12 +154,6 @@ def pretrained_encoder(modality, settings):
     return {key: part[key] for key in keys}
 
 
-def pretrain_settings(modality):
-    """Settings of the pretraining of one modality's encoder."""
-    shared = {key: config["train"][key] for key in ("accelerator", "precision")}
-    return config["pretrain"][modality] | {"seed": config["pretrain"]["seed"]} | shared
-
-
 def pretrained_weights(modality, wildcards):
     """The pretrained weights that an encoder starts from: of this run, where trials share them, or another's."""
     settings = trial_config(wildcards)

@@ -1,6 +1,32 @@
+def streamed():
+    """What is streamed to pretrain on instead of the run's own train split; None if nothing is."""
+    stream = config["pretrain"]["stream"]
+    crop = {"crop_px": config["preprocess"]["crop_px"]}
+    return stream | crop if stream["galaxies"] else None
+
+
+def pretrain_settings(modality):
+    """Settings of the pretraining of one modality's encoder."""
+    shared = {key: config["train"][key] for key in ("accelerator", "precision")}
+    shared |= {"seed": config["pretrain"]["seed"]}
+    if stream := streamed():
+        shared |= {"epochs": stream["galaxies"] // stream["round_galaxies"]}
+    return config["pretrain"][modality] | shared
+
+
+def stream_mb():
+    """Memory of two rounds of a stream, of that for validation and of the processes that simulate."""
+    if not (stream := streamed()):
+        return 0
+    galaxies = 2 * stream["round_galaxies"] + stream["val_galaxies"]
+    # of images in float16, which take more than spectra
+    return int(6e-6 * galaxies * stream["crop_px"] ** 2) + 8000
+
+
 rule pretrain:
     input:
-        manifest="results/{run}/dataset/manifest.json",
+        manifest=[] if streamed() else "results/{run}/dataset/manifest.json",
+        library="results/{run}/survey/stellar_library.h5" if streamed() else [],
         modules=code(
             "callbacks",
             "encoders/aion",
@@ -18,12 +44,24 @@ rule pretrain:
             "loaders",
             "losses",
             "masked_spectra",
+            "mock/galaxies",
+            "mock/images",
+            "mock/library",
+            "mock/light",
+            "mock/morphology",
+            "mock/profiles",
+            "mock/random_streams",
+            "mock/spectra",
+            "mock/stream",
             "model",
             "momentum_contrast",
+            "observing",
             "pretrain",
             "spectra",
             "stein_views",
+            "streaming",
             "training",
+            "wavelengths",
         ),
     output:
         weights="results/{run}/{trial}pretrain/{modality}/model.safetensors",
@@ -38,7 +76,8 @@ rule pretrain:
         NETWORK_ENV
     threads: 16
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * (4000 + model_mb(wildcards)),
+        mem_mb=lambda wildcards, attempt: attempt
+        * (4000 + model_mb(wildcards) + stream_mb()),
         gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
     params:
         # outside the declared outputs, so that an interrupted training is not lost
@@ -48,6 +87,10 @@ rule pretrain:
             wildcards.modality, trial_config(wildcards)
         ),
         settings=lambda wildcards: pretrain_settings(wildcards.modality),
-        provenance={"run": config["run"], "source": config["source"]},
+        stream=streamed(),
+        provenance={
+            "run": config["run"],
+            "source": "simulate" if streamed() else config["source"],
+        },
     script:
         "../scripts/pretrain.py"

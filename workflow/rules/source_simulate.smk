@@ -1,20 +1,3 @@
-rule stellar_library:
-    input:
-        code=code("mock/library", "wavelengths"),
-    output:
-        library="results/{run}/survey/stellar_library.h5",
-    log:
-        "logs/{run}/stellar_library.log",
-    benchmark:
-        "logs/{run}/stellar_library.benchmark.tsv"
-    conda:
-        "../../envs/survey.yaml"
-    params:
-        grids=config["simulate"]["grids"],
-    script:
-        "../scripts/stellar_library.py"
-
-
 rule simulate:
     input:
         library="results/{run}/survey/stellar_library.h5",
@@ -27,6 +10,7 @@ rule simulate:
             "mock/light",
             "mock/morphology",
             "mock/profiles",
+            "mock/random_streams",
             "mock/repeats",
             "mock/spectra",
             "mock/survey",

@@ -12,6 +12,7 @@ sequence); Gallazzi et al. (2005), MNRAS 362, 41 and Tremonti et al. (2004), ApJ
 2603 (sizes); Hahn et al. (2023), AJ 165, 253 (selection of the Bright Galaxy Survey).
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -83,6 +84,17 @@ class Sample:
     proposal: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     observed: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
+    @functools.cached_property
+    def chance(self) -> np.ndarray:
+        """Probability of each cell of redshift and mass: (n, m)."""
+        x = 10 ** (_MASS_GRID - 10.66)  # double Schechter function of GAMA, Baldry et al. (2012)
+        density = np.exp(-x) * (3.96 * x**0.65 + 0.79 * x**-0.47)
+        # a galaxy of less mass than this is too faint even if it is of the bluest kind
+        luminosity = -0.4 * (self.magnitude_limit - Planck18.distmod(self.z_grid).value - _SUN_R)
+        seen = _MASS_GRID > (luminosity + _MASS_TO_LIGHT_FLOOR)[:, None]
+        chance = self.proposal(self.z_grid, _MASS_GRID, density * seen)
+        return chance / chance.sum()
+
 
 def _by_volume(z: np.ndarray, _: np.ndarray, density: np.ndarray) -> np.ndarray:
     return density * Planck18.differential_comoving_volume(z).value[:, None]
@@ -148,14 +160,8 @@ def draw_galaxies(
 
 
 def _redshift_and_mass(sample: Sample, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    x = 10 ** (_MASS_GRID - 10.66)  # double Schechter function of GAMA, Baldry et al. (2012)
-    density = np.exp(-x) * (3.96 * x**0.65 + 0.79 * x**-0.47)
-    # a galaxy of less mass than this is too faint even if it is of the bluest kind
-    luminosity = -0.4 * (sample.magnitude_limit - Planck18.distmod(sample.z_grid).value - _SUN_R)
-    seen = _MASS_GRID > (luminosity + _MASS_TO_LIGHT_FLOOR)[:, None]
-    chance = sample.proposal(sample.z_grid, _MASS_GRID, density * seen).ravel()
-    cell = rng.choice(chance.size, n, p=chance / chance.sum())
-    i, j = np.unravel_index(cell, seen.shape)
+    cell = rng.choice(sample.chance.size, n, p=sample.chance.ravel())
+    i, j = np.unravel_index(cell, sample.chance.shape)
     step_z, step_mass = np.diff(sample.z_grid)[0], np.diff(_MASS_GRID)[0]
     z = sample.z_grid[i] + step_z * rng.uniform(-0.5, 0.5, n)
     return np.maximum(z, 0.008), _MASS_GRID[j] + step_mass * rng.uniform(-0.5, 0.5, n)

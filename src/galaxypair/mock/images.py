@@ -131,16 +131,42 @@ def render(galaxy: np.void, bank: Bank, rng: np.random.Generator) -> tuple[np.nd
     """
     flux = galaxy["flux"][:3] * 10 ** (-0.4 * galaxy["ebv"] * EXTINCTION[:3])
     which = rng.integers(len(bank.star_in_fibre))
-    model = _model(galaxy, flux[1], rng)
+    model, in_fibre = _blurred(galaxy, flux[1], bank, which, rng)
     n_px = model.shape[1]
-    model = model * bank.psf[n_px][which]
-    fibre_fraction = (model.real * bank.fibre[n_px]).sum((1, 2)) / bank.star_in_fibre[which]
     # the catalogue's position is good to a fraction of a pixel of the cutout's grid
     model = model * (flux.astype(np.float32)[:, None, None] * shift(n_px, *rng.uniform(-0.5, 0.5, 2)))
     image = np.zeros((IMAGE_PX, IMAGE_PX, 3), np.float32)
     paste(image, profiles.to_stamp(model, n_px).transpose(2, 1, 0), IMAGE_PX // 2, IMAGE_PX // 2)
     add_neighbours(image, bank.neighbours[which], rng)
-    return add_noise(image, rng), fibre_fraction
+    return add_noise(image, rng), in_fibre
+
+
+def fibre_fraction(galaxy: np.void, bank: Bank, rng: np.random.Generator) -> np.ndarray:
+    """Tell what enters the fibre, without a cutout.
+
+    Parameters
+    ----------
+    galaxy, bank, rng
+        As for `render`.
+
+    Returns
+    -------
+    ndarray of shape (3,)
+        As `render` gives it.
+    """
+    flux_r = galaxy["flux"][1] * 10 ** (-0.4 * galaxy["ebv"] * EXTINCTION[1])
+    which = rng.integers(len(bank.star_in_fibre))
+    return _blurred(galaxy, flux_r, bank, which, rng)[1]
+
+
+def _blurred(
+    galaxy: np.void, flux_r: float, bank: Bank, which: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Galaxy under one of the bank's PSFs, of unit flux per band, and its share inside the fibre."""
+    model = _model(galaxy, flux_r, rng)
+    n_px = model.shape[1]
+    model = model * bank.psf[n_px][which]
+    return model, (model.real * bank.fibre[n_px]).sum((1, 2)) / bank.star_in_fibre[which]
 
 
 def _model(galaxy: np.void, flux_r: float, rng: np.random.Generator) -> np.ndarray:

@@ -10,6 +10,7 @@ Carnall et al. (2018), MNRAS 480, 4379 (the grids and their Cloudy models);
 Morton (2000), ApJS 130, 403 and Birch & Downs (1994) through the VALD conversion of wavelengths.
 """
 
+import functools
 import importlib.util
 import logging
 from dataclasses import dataclass
@@ -219,3 +220,18 @@ def read_library(path: Path) -> StellarLibrary:
                 "Make it again: your command with `--forcerun stellar_library` added."
             )
     return StellarLibrary(**{name: arrays[name] for name in StellarLibrary.__dataclass_fields__})
+
+
+@functools.lru_cache(maxsize=1)
+def shared_library(path: Path) -> StellarLibrary:
+    """Read a library, once in each process.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    StellarLibrary
+    """
+    return read_library(path)

@@ -23,9 +23,22 @@ BAND_CENTRES = (4770, 6420, 9150)  # Angstrom, where the fibre's share of g, r, 
 # decadic logarithm of the Milky Way's transmission per E(B-V)
 MILKY_WAY = (-0.4 * EXTINCTION[1] * (WAVELENGTH / BAND_CENTRES[1]) ** -1.45).astype(np.float32)
 FLUX_UNIT = 1e-17  # erg / s / cm2 / Angstrom
-_NOISE_LEVELS = (0.7, 0.28, 0.14)  # 1e-17 erg / s / cm2 / Angstrom: bright time, deep, very deep
-_RESIDUAL_SCALE = (0.1, 0.07)  # of `SKY_RESIDUALS`: the brightest line is off by 2 sigma
+NOISE_LEVELS = (0.7, 0.28, 0.14)  # 1e-17 erg / s / cm2 / Angstrom: bright time, deep, very deep
+DEEP_FROM_Z = 0.4
+DEPTH_SHARES = np.array(  # of these levels: main sample up to `DEEP_FROM_Z`, beyond it, bright sample
+    [[0.875, 0.125, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]]
+)
+LEVEL_SCATTER = 0.15  # dex
+SKY_FLUX = 5  # 1e-17 erg / s / cm2 / Angstrom: a source whose photons add as much variance as the sky's
+TILTS = (0.2, 0.15, 0.05)  # of the calibration: one spectrum in five by 15 %, the others by 5 %
+CURVE_SCATTER = 0.015  # of the calibration at each knot
+COSMIC_RAYS = (0.7, 1.7)  # log10 of their heights in units of the noise
+RESIDUAL_SCALE = (0.1, 0.07)  # of `SKY_RESIDUALS`: the brightest line is off by 2 sigma
 _LINE_REACH = 24  # pixels on each side that an emission line is drawn on
+
+# straight lines between 9 knots, one row each
+_KNOTS = np.linspace(WAVELENGTH[0], WAVELENGTH[-1], 9)
+CALIBRATION_KNOTS = np.stack([np.interp(WAVELENGTH, _KNOTS, unit) for unit in np.eye(9)])
 
 # noise per pixel relative to that at 6600 Angstrom: (wavelength, ratio)
 _NOISE_KNOTS = (
@@ -76,10 +89,35 @@ def fibre_spectra(galaxies: np.ndarray, fibre_fraction: np.ndarray, library: Ste
         On `WAVELENGTH`, vacuum, observed frame, reddened by the Milky Way.
     """
     flux = _stars(galaxies, library)
-    _add_lines(flux, galaxies, library)
+    flux += _lines(galaxies, library)
+    _lose(flux, galaxies, fibre_fraction)
+    return flux
+
+
+def fibre_components(
+    galaxies: np.ndarray, fibre_fraction: np.ndarray, library: StellarLibrary
+) -> tuple[np.ndarray, np.ndarray]:
+    """Noiseless light of stars and of emission lines inside the fibre, whose sum is `fibre_spectra`.
+
+    Parameters
+    ----------
+    galaxies, fibre_fraction, library
+        As for `fibre_spectra`.
+
+    Returns
+    -------
+    continuum, lines : ndarray of shape (n, 7781), float32 [1e-17 erg / s / cm2 / Angstrom]
+    """
+    parts = _stars(galaxies, library), _lines(galaxies, library).astype(np.float32)
+    for part in parts:
+        _lose(part, galaxies, fibre_fraction)
+    return parts
+
+
+def _lose(flux: np.ndarray, galaxies: np.ndarray, fibre_fraction: np.ndarray) -> None:
+    """Take away what the Milky Way's dust and the fibre's edge do, in place."""
     flux *= 10 ** (galaxies["ebv"][:, None] * MILKY_WAY)
     flux *= [np.interp(WAVELENGTH, BAND_CENTRES, share) for share in fibre_fraction]
-    return flux
 
 
 def _stars(galaxies: np.ndarray, library: StellarLibrary) -> np.ndarray:
@@ -95,8 +133,8 @@ def _stars(galaxies: np.ndarray, library: StellarLibrary) -> np.ndarray:
     return np.array([s * np.interp(WAVELENGTH, REST_WAVELENGTH * a, row) for a, row, s in rows], np.float32)
 
 
-def _add_lines(flux: np.ndarray, galaxies: np.ndarray, library: StellarLibrary) -> None:
-    """Add Gaussian emission lines to the spectra, in place."""
+def _lines(galaxies: np.ndarray, library: StellarLibrary) -> np.ndarray:
+    """Gaussian emission lines on the observed grid, float64."""
     stretch = 1 + galaxies["z"][:, None]
     centre = library.line_wavelength * stretch  # (n, line)
     total = line_luminosity(galaxies, library) * stretch * (dilution(galaxies["z"]) / FLUX_UNIT)[:, None]
@@ -109,7 +147,8 @@ def _add_lines(flux: np.ndarray, galaxies: np.ndarray, library: StellarLibrary) 
     profile = (total / (np.sqrt(2 * np.pi) * sigma) * np.exp(-0.5 * offset**2)).astype(np.float32)
     inside = (pixel >= 0) & (pixel < len(WAVELENGTH))
     flat = (row[:, None] * len(WAVELENGTH) + pixel)[inside]
-    flux += np.bincount(flat, profile[inside], flux.size).reshape(flux.shape)
+    shape = len(galaxies), len(WAVELENGTH)
+    return np.bincount(flat, profile[inside], np.prod(shape)).reshape(shape)
 
 
 def observe(flux: np.ndarray, galaxies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -128,9 +167,9 @@ def observe(flux: np.ndarray, galaxies: np.ndarray, rng: np.random.Generator) ->
         Never exactly 0, which is kept for pixels without data.
     """
     sigma = noise_level(galaxies, rng)[:, None] * NOISE_SHAPE.astype(np.float32)
-    sigma *= np.sqrt(1 + SKY_EXCESS.astype(np.float32) + np.clip(flux, 0, None) / 5)
+    sigma *= np.sqrt(1 + SKY_EXCESS.astype(np.float32) + np.clip(flux, 0, None) / SKY_FLUX)
     noise = rng.standard_normal(flux.shape, np.float32)
-    noise += rng.normal(0, _RESIDUAL_SCALE, (len(flux), 2)).astype(np.float32) @ SKY_RESIDUALS.astype(
+    noise += rng.normal(0, RESIDUAL_SCALE, (len(flux), 2)).astype(np.float32) @ SKY_RESIDUALS.astype(
         np.float32
     )
     observed = flux * _calibration_error(len(flux), rng)
@@ -158,20 +197,20 @@ def noise_level(galaxies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     (like the repeated exposures of survey validation; half of those reach the S/N of 15 to 40 of
     SDSS spectra of nearby galaxies) and one in eight of the rest.
     """
-    shares = np.array([[0.875, 0.125, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]])  # of _NOISE_LEVELS
-    kind = np.where(galaxies["bright_sample"], 2, np.where(galaxies["z"] > 0.4, 1, 0))
+    kind = np.where(galaxies["bright_sample"], 2, np.where(galaxies["z"] > DEEP_FROM_Z, 1, 0))
     uniform = rng.random((len(galaxies), 1))
-    level = np.array(_NOISE_LEVELS)[(uniform >= shares.cumsum(1)[kind, :2]).sum(1)]
-    return (level * 10 ** rng.normal(0, 0.15, len(galaxies))).astype(np.float32)
+    level = np.array(NOISE_LEVELS)[(uniform >= DEPTH_SHARES.cumsum(1)[kind, :2]).sum(1)]
+    return (level * 10 ** rng.normal(0, LEVEL_SCATTER, len(galaxies))).astype(np.float32)
 
 
 def _calibration_error(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Multiplicative error: a tilt (5 %, one in five 15 %) and a wavy curve of 1.5 %: (n, 7781)."""
-    knots = np.linspace(WAVELENGTH[0], WAVELENGTH[-1], 9)
-    tilt = np.where(rng.random(n) < 0.2, 0.15, 0.05) * rng.normal(size=n)
-    curve = (1 + rng.normal(0, 0.015, (n, 9))) * np.exp(tilt[:, None] * np.linspace(-0.5, 0.5, 9))
-    weight = np.stack([np.interp(WAVELENGTH, knots, unit) for unit in np.eye(9)])
-    return curve.astype(np.float32) @ weight.astype(np.float32)
+    """Multiplicative error: a tilt and a wavy curve: (n, 7781)."""
+    share, strong, weak = TILTS
+    tilt = np.where(rng.random(n) < share, strong, weak) * rng.normal(size=n)
+    n_knots = len(CALIBRATION_KNOTS)
+    curve = 1 + rng.normal(0, CURVE_SCATTER, (n, n_knots))
+    curve *= np.exp(tilt[:, None] * np.linspace(-0.5, 0.5, n_knots))
+    return curve.astype(np.float32) @ CALIBRATION_KNOTS.astype(np.float32)
 
 
 def _add_cosmic_rays(observed: np.ndarray, sigma: np.ndarray, rng: np.random.Generator) -> None:
@@ -179,6 +218,6 @@ def _add_cosmic_rays(observed: np.ndarray, sigma: np.ndarray, rng: np.random.Gen
     hits = rng.poisson(len(observed))
     row = rng.integers(0, len(observed), hits)
     pixel = rng.integers(0, observed.shape[1] - 1, hits)
-    height = sigma[row, pixel] * 10 ** rng.uniform(0.7, 1.7, hits)
+    height = sigma[row, pixel] * 10 ** rng.uniform(*COSMIC_RAYS, hits)
     observed[row, pixel] += height
     observed[row, pixel + 1] += height * rng.uniform(0, 1, hits)

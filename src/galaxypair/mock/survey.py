@@ -24,7 +24,8 @@ import numpy as np
 from galaxypair import io, runtime, tables
 from galaxypair.mock import catalogue, images, junk, repeats, spectra
 from galaxypair.mock.galaxies import BRIGHT, GALAXY_DTYPE, MAIN, SAMPLES, Sample, draw_galaxies
-from galaxypair.mock.library import StellarLibrary, read_library
+from galaxypair.mock.library import StellarLibrary, shared_library
+from galaxypair.mock.random_streams import random_stream
 from galaxypair.parallel import ordered_map
 
 logger = logging.getLogger(__name__)
@@ -52,9 +53,6 @@ _Z_ERROR = 3e-5
 _FAINTEST_BGS = 20.175  # r magnitude
 _TWIN_ARCSEC = tables.PIXEL_SCALE_ARCSEC
 _FIRST_TARGETID = 39627000000000000
-
-# random streams; one more coordinate counts the blocks of a stream
-_STREAMS = ("population", "plan", "bank", "render", "catalogue", "repeats")
 
 
 @dataclass(frozen=True)
@@ -85,22 +83,12 @@ class SurveySettings:
     provabgs_fraction: float
 
 
-def _stream(seed: int, name: str, *block: int) -> np.random.Generator:
-    key = np.random.SeedSequence(seed, spawn_key=(_STREAMS.index(name), *block))
-    return np.random.Generator(np.random.SFC64(key))
-
-
 # --- jobs: what worker processes run --------------------------------------------------------------
 
 
 @functools.lru_cache(maxsize=1)
-def _library(path: Path) -> StellarLibrary:
-    return read_library(path)
-
-
-@functools.lru_cache(maxsize=1)
 def _bank(seed: int) -> images.Bank:
-    return images.make_bank(_stream(seed, "bank"))
+    return images.make_bank(random_stream(seed, "bank"))
 
 
 @dataclass(frozen=True)
@@ -112,8 +100,8 @@ class _DrawJob:
 
 
 def _draw_block(job: _DrawJob) -> np.ndarray:
-    rng = _stream(job.seed, "population", list(SAMPLES).index(job.sample), job.block)
-    return draw_galaxies(SAMPLES[job.sample], _CANDIDATES, _library(job.library), rng)
+    rng = random_stream(job.seed, "population", list(SAMPLES).index(job.sample), job.block)
+    return draw_galaxies(SAMPLES[job.sample], _CANDIDATES, shared_library(job.library), rng)
 
 
 @dataclass(frozen=True)
@@ -134,8 +122,8 @@ class RenderedBlock:
 
 
 def _render_block(job: _RenderJob) -> RenderedBlock:
-    rng = _stream(job.seed, "render", job.block)
-    return render_rows(job.rows, _library(job.library), _bank(job.seed), rng)
+    rng = random_stream(job.seed, "render", job.block)
+    return render_rows(job.rows, shared_library(job.library), _bank(job.seed), rng)
 
 
 def render_rows(
@@ -172,8 +160,8 @@ class _RepeatJob:
 
 
 def _observe_again(job: _RepeatJob) -> np.ndarray:
-    rng = _stream(job.seed, "repeats", job.block)
-    return _observe(job.rows, job.rows["fibre_fraction"], _library(job.library), rng)
+    rng = random_stream(job.seed, "repeats", job.block)
+    return _observe(job.rows, job.rows["fibre_fraction"], shared_library(job.library), rng)
 
 
 def _observe(
@@ -315,7 +303,7 @@ def write_survey(
     n_repeats = round(settings.duplicate_fraction * settings.n_galaxies)
     with ordered_map(processes) as run:
         galaxies = draw_population(settings, settings.n_galaxies - n_repeats, library, run)
-        rows = plan_rows(settings, galaxies, _stream(settings.seed, "plan"))
+        rows = plan_rows(settings, galaxies, random_stream(settings.seed, "plan"))
         del galaxies
         _write_joint(joint, rows, settings.seed, library, run)
     located = rows[rows["in_provabgs"]]
@@ -377,5 +365,5 @@ def _blocks(rows: np.ndarray) -> Iterator[slice]:
 def _catalogue_blocks(rows: np.ndarray, seed: int) -> Iterable[dict[str, np.ndarray]]:
     # at least one block, be it empty: it names the columns
     for block, start in enumerate(range(0, max(len(rows), 1), _CATALOGUE_ROWS)):
-        rng = _stream(seed, "catalogue", block)
+        rng = random_stream(seed, "catalogue", block)
         yield catalogue.provabgs_columns(rows[start : start + _CATALOGUE_ROWS], rng)
