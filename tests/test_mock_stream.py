@@ -20,7 +20,7 @@ pytestmark = needs_grids
 
 def make_stream(**changes) -> stream.Stream:
     usual = {"library": library_file(), "crop_px": 48, "seed": 2, "galaxies": 192, "round_galaxies": 64}
-    usual |= {"passes": 2, "bright_fraction": 0.3, "val_galaxies": 8}
+    usual |= {"passes": 2, "bright_fraction": 0.3, "other_fraction": 0, "val_galaxies": 8}
     return stream.Stream(**usual | changes)
 
 

@@ -4,18 +4,22 @@ The noise model is that of `mock.spectra.observe`, where its numbers and their r
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from galaxypair import degraded_spectra
+from galaxypair.degraded_spectra import normal, uniform
 from galaxypair.mock import spectra
 
 NO_ZERO = 1e-9  # in place of exactly 0, which is kept for pixels without data
 
 
-def with_spectrum(batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+def with_spectrum(
+    batch: dict[str, Tensor], generator: torch.Generator, effects: Collection[str] = ()
+) -> dict[str, Tensor]:
     """Observe a batch of noise-free light; any other batch stays as it is.
 
     Parameters
@@ -23,6 +27,8 @@ def with_spectrum(batch: dict[str, Tensor], generator: torch.Generator) -> dict[
     batch : dict
         Of a stream of spectra: `continuum` and `lines` (n, 7781), and columns of the galaxies.
     generator : torch.Generator
+    effects : collection of str
+        As for `observe`.
 
     Returns
     -------
@@ -33,11 +39,15 @@ def with_spectrum(batch: dict[str, Tensor], generator: torch.Generator) -> dict[
         return batch
     # bfloat16 has too few digits
     with torch.no_grad(), torch.autocast(batch["continuum"].device.type, enabled=False):
-        return batch | {"spectrum": observe(batch["continuum"], batch["lines"], batch, generator)}
+        return batch | {"spectrum": observe(batch["continuum"], batch["lines"], batch, generator, effects)}
 
 
 def observe(
-    continuum: Tensor, lines: Tensor, galaxies: Mapping[str, Tensor], generator: torch.Generator
+    continuum: Tensor,
+    lines: Tensor,
+    galaxies: Mapping[str, Tensor],
+    generator: torch.Generator,
+    effects: Collection[str] = (),
 ) -> Tensor:
     """Observe spectra: photon and read noise, sky residuals, calibration errors, cosmic rays.
 
@@ -49,19 +59,22 @@ def observe(
         `z` and `bright_sample`.
     generator : torch.Generator
         On the device of the spectra.
+    effects : collection of str
+        Of `degraded_spectra.EFFECTS`: what other surveys' spectra have beside.
 
     Returns
     -------
     Tensor of shape (n, 7781), float32 [1e-17 erg / s / cm2 / Angstrom]
-        Never exactly 0.
+        Exactly 0 where an effect took the data away, and nowhere else.
     """
-    flux = continuum + lines
-    level = noise_level(galaxies["z"], galaxies["bright_sample"], generator)
-    sigma = level[:, None] * relative_noise(flux)
-    noise = _normal(flux.shape, generator) + sky_residuals(len(flux), generator)
+    flux = degraded_spectra.source(continuum, lines, effects, generator)
+    level = noise_level(galaxies["z"], galaxies["bright_sample"], generator)[:, None]
+    sigma = degraded_spectra.noise(level, flux, effects, generator)
+    noise = degraded_spectra.unit_noise(flux.shape, effects, generator) + sky_residuals(len(flux), generator)
     observed = flux * calibration_error(len(flux), generator) + sigma * noise
     add_cosmic_rays(observed, sigma, generator)
-    return observed.masked_fill_(observed == 0, NO_ZERO)
+    observed.masked_fill_(observed == 0, NO_ZERO)
+    return degraded_spectra.reduction(observed, effects, generator)
 
 
 def noise_level(z: Tensor, bright_sample: Tensor, generator: torch.Generator) -> Tensor:
@@ -79,23 +92,8 @@ def noise_level(z: Tensor, bright_sample: Tensor, generator: torch.Generator) ->
     """
     limits, levels = (_constants(generator.device)[name] for name in ("depth_limits", "levels"))
     kind = torch.where(bright_sample, 2, (z > spectra.DEEP_FROM_Z).long())
-    level = levels[(_uniform((len(z), 1), generator) >= limits[kind]).sum(1)]
-    return level * 10 ** (spectra.LEVEL_SCATTER * _normal((len(z),), generator))
-
-
-def relative_noise(flux: Tensor) -> Tensor:
-    """Compute the noise of each pixel relative to that of the sky at 6600 Angstrom.
-
-    Parameters
-    ----------
-    flux : Tensor of shape (n, 7781) [1e-17 erg / s / cm2 / Angstrom]
-
-    Returns
-    -------
-    Tensor of shape (n, 7781)
-    """
-    curves = _constants(flux.device)
-    return curves["shape"] * torch.sqrt(1 + curves["sky"] + flux.clamp(min=0) / spectra.SKY_FLUX)
+    level = levels[(uniform((len(z), 1), generator) >= limits[kind]).sum(1)]
+    return level * 10 ** (spectra.LEVEL_SCATTER * normal((len(z),), generator))
 
 
 def sky_residuals(n: int, generator: torch.Generator) -> Tensor:
@@ -111,7 +109,7 @@ def sky_residuals(n: int, generator: torch.Generator) -> Tensor:
     Tensor of shape (n, 7781), in units of the noise
     """
     curves = _constants(generator.device)
-    return (_normal((n, 2), generator) * curves["residual_scale"]) @ curves["residuals"]
+    return (normal((n, 2), generator) * curves["residual_scale"]) @ curves["residuals"]
 
 
 def calibration_error(n: int, generator: torch.Generator) -> Tensor:
@@ -127,11 +125,11 @@ def calibration_error(n: int, generator: torch.Generator) -> Tensor:
     Tensor of shape (n, 7781), about 1
     """
     share, strong, weak = spectra.TILTS
-    scale = torch.where(_uniform((n, 1), generator) < share, strong, weak)
+    scale = torch.where(uniform((n, 1), generator) < share, strong, weak)
     weight = _constants(generator.device)["knots"]  # (knots, 7781)
     place = torch.linspace(-0.5, 0.5, len(weight), device=generator.device)
-    tilt = torch.exp(scale * _normal((n, 1), generator) * place)
-    return ((1 + spectra.CURVE_SCATTER * _normal((n, len(weight)), generator)) * tilt) @ weight
+    tilt = torch.exp(scale * normal((n, 1), generator) * place)
+    return ((1 + spectra.CURVE_SCATTER * normal((n, len(weight)), generator)) * tilt) @ weight
 
 
 def add_cosmic_rays(observed: Tensor, sigma: Tensor, generator: torch.Generator) -> None:
@@ -148,25 +146,15 @@ def add_cosmic_rays(observed: Tensor, sigma: Tensor, generator: torch.Generator)
     row = torch.randint(n, (hits,), generator=generator, device=device)
     pixel = torch.randint(observed.shape[1] - 1, (hits,), generator=generator, device=device)
     low, high = spectra.COSMIC_RAYS
-    height = sigma[row, pixel] * 10 ** (low + (high - low) * _uniform((hits,), generator))
+    height = sigma[row, pixel] * 10 ** (low + (high - low) * uniform((hits,), generator))
     observed.index_put_((row, pixel), height, accumulate=True)
-    observed.index_put_((row, pixel + 1), height * _uniform((hits,), generator), accumulate=True)
-
-
-def _normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    return torch.randn(shape, generator=generator, device=generator.device)
-
-
-def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    return torch.rand(shape, generator=generator, device=generator.device)
+    observed.index_put_((row, pixel + 1), height * uniform((hits,), generator), accumulate=True)
 
 
 @functools.cache
 def _constants(device: torch.device) -> dict[str, Tensor]:
     """Numbers of the noise model, on a device."""
     known = {
-        "shape": spectra.NOISE_SHAPE,
-        "sky": spectra.SKY_EXCESS,
         "residuals": spectra.SKY_RESIDUALS,
         "residual_scale": spectra.RESIDUAL_SCALE,
         "levels": spectra.NOISE_LEVELS,

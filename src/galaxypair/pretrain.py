@@ -23,10 +23,20 @@ from galaxypair.frozen import PRETRAINABLE
 from galaxypair.masked_spectra import MaskedSpectra
 from galaxypair.mock.stream import VALIDATION, Stream, open_rounds
 from galaxypair.momentum_contrast import MomentumContrast
+from galaxypair.simulator_truth import SimulatorTruth
 
 logger = logging.getLogger(__name__)
 
-OBJECTIVES = {"image": MomentumContrast, "spectrum": MaskedSpectra}
+OBJECTIVES = {
+    "image": {"self_supervised": MomentumContrast, "simulator_truth": SimulatorTruth},
+    "spectrum": {"self_supervised": MaskedSpectra, "simulator_truth": SimulatorTruth},
+}
+NAMES = {
+    ("image", "self_supervised"): "momentum contrast",
+    ("spectrum", "self_supervised"): "masked modelling",
+    ("image", "simulator_truth"): "simulator truth",
+    ("spectrum", "simulator_truth"): "simulator truth",
+}
 OPTIMISERS = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 SGD_MOMENTUM = 0.9  # of Stein et al.
 
@@ -67,7 +77,8 @@ class PretrainingTask(lightning.LightningModule):
         if split == "train":
             torch.manual_seed(seed)
         generator = torch.Generator(self.device).manual_seed(seed)
-        loss, chance = self.objective(observing.with_spectrum(batch, generator), generator)
+        effects = self.settings["effects"]
+        loss, chance = self.objective(observing.with_spectrum(batch, generator, effects), generator)
         names = ("train_loss", "chance_loss") if split == "train" else ("val_loss", "chance_val_loss")
         found = dict(zip(names, (loss, chance), strict=True))
         self.log_dict(found, on_step=False, on_epoch=True, batch_size=len(batch["row"]))
@@ -149,6 +160,10 @@ def fit(
         trainer = _trainer(folder, settings, accelerator, history)
         resumed = training.resume_point(folder, train_loader)
         trainer.fit(task, train_loader, val_loader, ckpt_path=resumed, weights_only=True)
+        if isinstance(objective, SimulatorTruth):
+            # as the survey itself takes them: what is said of its galaxies is to hold
+            generator = torch.Generator(task.device).manual_seed(settings["seed"])
+            objective.calibrate(observing.with_spectrum(batch, generator) for batch in val_loader)
     return objective.exported(), pd.DataFrame(history.rows, columns=list(tables.HISTORY_COLUMNS))
 
 
@@ -182,7 +197,7 @@ def build_objective(modality: str, encoder_settings: dict, settings: dict, n_tra
 
     Returns
     -------
-    MomentumContrast or MaskedSpectra
+    MomentumContrast, MaskedSpectra or SimulatorTruth
 
     Raises
     ------
@@ -198,7 +213,7 @@ def build_objective(modality: str, encoder_settings: dict, settings: dict, n_tra
     if modality == "image" and (wanted := settings["queue"]) > n_train:
         logger.info("`pretrain.image.queue` of %s is cut to the %s galaxies to train on", wanted, n_train)
     encoder = model.build_encoder(modality, with_all_weights(encoder_settings))
-    return OBJECTIVES[modality](encoder, settings, n_train)
+    return OBJECTIVES[modality][settings["objective"]](encoder, settings, n_train)
 
 
 def with_all_weights(encoder_settings: dict) -> dict:
@@ -290,7 +305,7 @@ def describe(
     return {
         "modality": modality,
         "encoder": encoder_settings,
-        "objective": {"image": "momentum contrast", "spectrum": "masked modelling"}[modality],
+        "objective": NAMES[modality, settings["objective"]],
         "pretrain": settings,
         "dataset": {k: dataset[k] for k in ("crop_px", "splits", "fingerprint", "stream") if k in dataset},
         "n_parameters": sum(value.numel() for value in weights.values()),

@@ -53,9 +53,24 @@ def stream_contradictions(config: dict) -> list[str]:
     """
     stream = config["pretrain"]["stream"]
     galaxies, of_round = stream["galaxies"], stream["round_galaxies"]
+    labelled = [m for m in tables.MODALITIES if config["pretrain"][m]["objective"] == "simulator_truth"]
+    lines = [
+        f"`pretrain.{m}.objective` is simulator_truth, which {lack}."
+        for m in labelled
+        for lack in (
+            "needs galaxies of which the simulator knows the truth: set `pretrain.stream.galaxies`"
+            if galaxies is None
+            else "",
+            "only the encoder compact can be trained by"
+            if config["model"][m]["encoder"] != "compact"
+            else "",
+        )
+        if lack
+    ]
     if galaxies is None or galaxies % of_round == 0:
-        return []
+        return lines
     return [
+        *lines,
         f"`pretrain.stream.galaxies` is {galaxies}, no multiple of the `round_galaxies` of {of_round}; "
-        f"choose {-(-galaxies // of_round) * of_round}, or other rounds."
+        f"choose {-(-galaxies // of_round) * of_round}, or other rounds.",
     ]

@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from galaxypair.spectra import LOG_STEP
 
 Z_MAX = 0.85
-N_BINS = 628
-STEP = math.log1p(Z_MAX) / (N_BINS - 1)  # of ln(1 + z); the first bin is centred on z = 0
+STEP = 4 * LOG_STEP  # of ln(1 + z), 294 km/s; the first bin is centred on z = 0
+N_BINS = int(math.log1p(Z_MAX) / STEP) + 1
 N_CLASSES = N_BINS + 1
 OTHER = N_BINS  # the class of what is no galaxy in the range
 OUTLIER = 0.05  # |dz| / (1 + z) of a wrong redshift, as is usual for photometric ones
@@ -133,5 +134,3 @@ def combine(first: Tensor, second: Tensor, log_prior: Tensor) -> Tensor:
         p(z | a, b) ~ p(z | a) p(z | b) / p(z).
     """
     return first.log_softmax(1) + second.log_softmax(1) - log_prior
-
-

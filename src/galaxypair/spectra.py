@@ -1,5 +1,8 @@
 """Spectra on their way into a model: continuum and lines apart, augmentations for each galaxy."""
 
+import functools
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -7,6 +10,8 @@ from torch import Tensor
 from galaxypair import tables
 
 N_CHANNELS, N_BINS, N_SUMMARY = 2, tables.N_WAVELENGTH // 2, 3  # what `split_continuum` makes
+N_LOG_BINS = 4096  # of `log_bins`
+LOG_STEP = math.log(tables.WAVELENGTH_MAX / tables.WAVELENGTH_MIN) / N_LOG_BINS
 WINDOW, STRIDE = 20, 10  # bins of the windows of `window_tokens`
 TOKEN_LENGTH = 2 + WINDOW
 FLUX_LIMIT = 1e8  # far beyond any galaxy; no square overflows below it
@@ -94,6 +99,38 @@ def pair_mean(values: Tensor, weights: Tensor) -> Tensor:
     even = values.shape[1] // 2 * 2
     v, w = (x[:, :even].reshape(len(x), -1, 2) for x in (values, weights))
     return (v * w).sum(2) / w.sum(2).clamp(min=1)
+
+
+def log_bins(channels: Tensor) -> Tensor:
+    """Average into bins of equal size in the logarithm of the wavelength, where a redshift is a shift.
+
+    Parameters
+    ----------
+    channels : Tensor of shape (n, c, 3890), float32
+        On the bins of `split_continuum`.
+
+    Returns
+    -------
+    Tensor of shape (n, c, 4096), float32
+        From 3600 to 9824 Angstrom; 73 km/s each.
+    """
+    index, part = _log_edges(channels.device)
+    values = channels.double()  # as in `box_mean`
+    below = F.pad(values.cumsum(2), (1, 0))[:, :, index] + part * values[:, :, index]
+    return (below.diff(dim=2) / (index + part).diff()).float()
+
+
+@functools.cache
+def _log_edges(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Edges of the logarithmic bins in units of pairs of bins: whole pairs, and the share of the next."""
+    step = (tables.WAVELENGTH_MAX - tables.WAVELENGTH_MIN) / (tables.N_WAVELENGTH - 1)
+    edges = torch.arange(N_LOG_BINS + 1, dtype=torch.float64, device="cpu") * LOG_STEP
+    edges = tables.WAVELENGTH_MIN * torch.exp(edges)
+    # the first bin of 0.8 Angstrom is centred on the first wavelength
+    place = ((edges - tables.WAVELENGTH_MIN) / step + 0.5) / 2
+    place = place.clamp(0, N_BINS)
+    index = place.floor().long().clamp(max=N_BINS - 1)
+    return index.to(device), (place - index).to(device)
 
 
 def over_rest_median(flux: Tensor, z: Tensor) -> Tensor:

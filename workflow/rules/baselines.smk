@@ -61,6 +61,7 @@ if _NETWORKS:
                 "loaders",
                 "losses",
                 "properties",
+                "redshift_bins",
                 "saving",
                 "spectra",
                 "supervised",

@@ -14,8 +14,8 @@ if config["model"]["from_checkpoint"] is not None:
                 "encoders/attention",
                 "encoders/base",
                 "encoders/compact",
-                "encoders/resnet",
                 "encoders/registry",
+                "encoders/resnet",
                 "encoders/specformer",
                 "encoders/spender",
                 "heads",
@@ -23,6 +23,7 @@ if config["model"]["from_checkpoint"] is not None:
                 "imported",
                 "model",
                 "pretrained",
+                "redshift_bins",
                 "spectra",
             ),
         output:

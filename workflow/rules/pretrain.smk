@@ -1,22 +1,28 @@
-def streamed():
+def streamed(modality):
     """What is streamed to pretrain on instead of the run's own train split; None if nothing is."""
     stream = config["pretrain"]["stream"]
-    crop = {"crop_px": config["preprocess"]["crop_px"]}
-    return stream | crop if stream["galaxies"] else None
+    if not stream["galaxies"]:
+        return None
+    labelled = config["pretrain"][modality]["objective"] == "simulator_truth"
+    others = stream["other_fraction"] if labelled else 0
+    return stream | {
+        "crop_px": config["preprocess"]["crop_px"],
+        "other_fraction": others,
+    }
 
 
 def pretrain_settings(modality):
     """Settings of the pretraining of one modality's encoder."""
     shared = {key: config["train"][key] for key in ("accelerator", "precision")}
     shared |= {"seed": config["pretrain"]["seed"]}
-    if stream := streamed():
+    if stream := streamed(modality):
         shared |= {"epochs": stream["galaxies"] // stream["round_galaxies"]}
     return config["pretrain"][modality] | shared
 
 
-def stream_mb():
+def stream_mb(modality):
     """Memory of two rounds of a stream, of that for validation and of the processes that simulate."""
-    if not (stream := streamed()):
+    if not (stream := streamed(modality)):
         return 0
     galaxies = 2 * stream["round_galaxies"] + stream["val_galaxies"]
     # of images in float16, which take more than spectra
@@ -25,10 +31,20 @@ def stream_mb():
 
 rule pretrain:
     input:
-        manifest=[] if streamed() else "results/{run}/dataset/manifest.json",
-        library="results/{run}/survey/stellar_library.h5" if streamed() else [],
+        manifest=(
+            []
+            if config["pretrain"]["stream"]["galaxies"]
+            else "results/{run}/dataset/manifest.json"
+        ),
+        library=(
+            "results/{run}/survey/stellar_library.h5"
+            if config["pretrain"]["stream"]["galaxies"]
+            else []
+        ),
         modules=code(
             "callbacks",
+            "degraded_images",
+            "degraded_spectra",
             "encoders/aion",
             "encoders/astrodino",
             "encoders/attention",
@@ -44,19 +60,25 @@ rule pretrain:
             "loaders",
             "losses",
             "masked_spectra",
+            "mock/features",
             "mock/galaxies",
             "mock/images",
             "mock/library",
             "mock/light",
             "mock/morphology",
+            "mock/others",
             "mock/profiles",
+            "mock/quasars",
             "mock/random_streams",
             "mock/spectra",
+            "mock/stars",
             "mock/stream",
             "model",
             "momentum_contrast",
             "observing",
             "pretrain",
+            "redshift_bins",
+            "simulator_truth",
             "spectra",
             "stein_views",
             "streaming",
@@ -77,7 +99,7 @@ rule pretrain:
     threads: 16
     resources:
         mem_mb=lambda wildcards, attempt: attempt
-        * (4000 + model_mb(wildcards) + stream_mb()),
+        * (4000 + model_mb(wildcards) + stream_mb(wildcards.modality)),
         gpu=1 if config["train"]["accelerator"] == "gpu" else 0,
     params:
         # outside the declared outputs, so that an interrupted training is not lost
@@ -87,10 +109,14 @@ rule pretrain:
             wildcards.modality, trial_config(wildcards)
         ),
         settings=lambda wildcards: pretrain_settings(wildcards.modality),
-        stream=streamed(),
+        stream=lambda wildcards: streamed(wildcards.modality),
         provenance={
             "run": config["run"],
-            "source": "simulate" if streamed() else config["source"],
+            "source": (
+                "simulate"
+                if config["pretrain"]["stream"]["galaxies"]
+                else config["source"]
+            ),
         },
     script:
         "../scripts/pretrain.py"

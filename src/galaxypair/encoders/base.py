@@ -1,9 +1,12 @@
-"""What every encoder offers: raw survey units in, features out."""
+"""What every encoder offers: raw survey units in, features out; some read redshifts too."""
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from galaxypair import redshift_bins
 
 
 class Encoder(nn.Module, ABC):
@@ -78,6 +81,67 @@ class Encoder(nn.Module, ABC):
             return self.encode(*prepared)
         blocks = zip(*(part.split(self.rows_at_once) for part in prepared), strict=True)
         return torch.cat([self.encode(*block) for block in blocks])
+
+
+class Reading(NamedTuple):
+    """What an encoder makes of galaxies.
+
+    Attributes
+    ----------
+    features : Tensor of shape (n, n_features)
+    logits : Tensor of shape (n, redshift_bins.N_CLASSES)
+        Of the redshift, not calibrated.
+    log_mstar : Tensor of shape (n, 2) [log10 M_sun]
+        Mean and logarithm of the scatter.
+    """
+
+    features: Tensor
+    logits: Tensor
+    log_mstar: Tensor
+
+
+class ReadingEncoder(Encoder):
+    """An encoder with a readout of redshift and stellar mass, for those that the simulator's truth trained.
+
+    Attributes
+    ----------
+    temperature : Tensor of shape ()
+        Divides the logits, so that probabilities are frequencies; NaN as long as the readout is not trained.
+    log_prior : Tensor of shape (redshift_bins.N_CLASSES,)
+        Population that the readout learnt from.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("temperature", torch.tensor(torch.nan))
+        self.register_buffer("log_prior", torch.full((redshift_bins.N_CLASSES,), torch.nan))
+
+    @property
+    def reads(self) -> bool:
+        """Whether the readout is trained."""
+        return bool(torch.isfinite(self.temperature))
+
+    @abstractmethod
+    def read(self, *prepared: Tensor) -> Reading:
+        """Compute features and readout.
+
+        Parameters
+        ----------
+        *prepared : Tensor of shape (n, ...), float32
+            As `prepare` gives them.
+
+        Returns
+        -------
+        Reading
+        """
+
+    def encode(self, *prepared: Tensor) -> Tensor:
+        """Compute features of shape (n, n_features)."""
+        return self.read(*prepared).features
+
+    def forget(self) -> None:
+        """Mark the readout as not trained, for weights that other training has changed since."""
+        self.temperature.fill_(torch.nan)
 
 
 def misfit(module: nn.Module, state: dict[str, Tensor]) -> str | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from galaxypair import io, tables
-from galaxypair.mock import images, spectra
+from galaxypair.mock import images, others, spectra
 from galaxypair.mock.galaxies import BRIGHT, GALAXY_DTYPE, MAIN, Sample, draw_galaxies
 from galaxypair.mock.library import StellarLibrary, shared_library
 from galaxypair.mock.random_streams import random_stream
@@ -26,6 +26,8 @@ from galaxypair.parallel import ordered_map
 
 VALIDATION = 0  # number of the round that is never trained on; the others follow
 BLOCK_GALAXIES = 50
+OTHER_LOG_FLUX = (-0.5, 1.5)  # of the mean flux [1e-17 erg / s / cm2 / Angstrom] of what is no galaxy
+NOISE_ALONE = 0.15  # share of these without any light
 _CANDIDATES_PER_GALAXY = 5  # about one in five is observed
 
 
@@ -47,6 +49,8 @@ class Stream:
         Times that a round is passed over before the next one.
     bright_fraction : float
         Share of galaxies from the bright nearby sample.
+    other_fraction : float
+        Share of rows that are no galaxies, see `others`.
     val_galaxies : int
         Of the round for validation.
     """
@@ -58,6 +62,7 @@ class Stream:
     round_galaxies: int
     passes: int
     bright_fraction: float
+    other_fraction: float
     val_galaxies: int
 
     @property
@@ -91,6 +96,9 @@ class Round:
     Attributes
     ----------
     rows : structured ndarray of shape (n,), `GALAXY_DTYPE`
+        Zeros where there is no galaxy.
+    galaxy : ndarray of shape (n,), bool
+        False for what is no galaxy.
     fibre_fraction : ndarray of shape (n, 3), float32
         Share of the light in the fibre in g, r, z, relative to that of a star.
     image : ndarray of shape (n, crop, crop, 3), float16, or None [nanomaggies / pixel]
@@ -100,6 +108,7 @@ class Round:
     """
 
     rows: np.ndarray
+    galaxy: np.ndarray
     fibre_fraction: np.ndarray
     image: np.ndarray | None = None
     continuum: np.ndarray | None = None
@@ -112,11 +121,11 @@ class Round:
 
 def _room(n: int, modality: str, crop_px: int) -> Round:
     """Make room for a round."""
-    rows, fibre_fraction = np.empty(n, GALAXY_DTYPE), np.empty((n, 3), np.float32)
+    shared = np.zeros(n, GALAXY_DTYPE), np.ones(n, bool), np.zeros((n, 3), np.float32)
     if modality == "image":
-        return Round(rows, fibre_fraction, image=np.empty((n, crop_px, crop_px, 3), np.float16))
+        return Round(*shared, image=np.empty((n, crop_px, crop_px, 3), np.float16))
     continuum, lines = (np.empty((n, tables.N_WAVELENGTH), np.float16) for _ in range(2))
-    return Round(rows, fibre_fraction, continuum=continuum, lines=lines)
+    return Round(*shared, continuum=continuum, lines=lines)
 
 
 # --- jobs: what worker processes run --------------------------------------------------------------
@@ -130,6 +139,7 @@ class _Job:
     block: int
     n_bright: int
     n_main: int
+    n_other: int
 
 
 @functools.lru_cache(maxsize=1)
@@ -140,20 +150,41 @@ def _bank(seed: int, number: int) -> images.Bank:
 def _simulate_block(job: _Job) -> Round:
     seed, number, library = job.stream.seed, job.number, shared_library(job.stream.library)
     bank, rng = _bank(seed, number), random_stream(seed, "rounds", number, job.block)
-    made = _room(job.n_bright + job.n_main, job.modality, job.stream.crop_px)
+    n = job.n_bright + job.n_main
+    made = _room(n + job.n_other, job.modality, job.stream.crop_px)
+    made.galaxy[n:] = False
     made.rows[: job.n_bright] = _draw(BRIGHT, job.n_bright, library, rng)
-    made.rows[job.n_bright :] = _draw(MAIN, job.n_main, library, rng)
+    made.rows[job.n_bright : n] = _draw(MAIN, job.n_main, library, rng)
     if job.modality == "image":
-        first = (tables.IMAGE_PX - job.stream.crop_px) // 2
-        crop = slice(first, first + job.stream.crop_px)
-        for i, row in enumerate(made.rows):
-            cutout, made.fibre_fraction[i] = images.render(row, bank, rng)
-            made.image[i] = cutout[crop, crop]
-        return made
-    for i, row in enumerate(made.rows):
-        made.fibre_fraction[i] = images.fibre_fraction(row, bank, rng)
-    made.continuum[:], made.lines[:] = spectra.fibre_components(made.rows, made.fibre_fraction, library)
+        _fill_images(made, n, bank, job.stream.crop_px, rng)
+    else:
+        _fill_spectra(made, n, bank, library, rng)
     return made
+
+
+def _fill_images(made: Round, n: int, bank: images.Bank, crop_px: int, rng: np.random.Generator) -> None:
+    first = (tables.IMAGE_PX - crop_px) // 2
+    crop = slice(first, first + crop_px)
+    for i, row in enumerate(made.rows[:n]):
+        cutout, made.fibre_fraction[i] = images.render(row, bank, rng)
+        made.image[i] = cutout[crop, crop]
+    if n < len(made.rows):
+        made.image[n:] = others.draw_images(len(made.rows) - n, bank, rng)[:, crop, crop]
+
+
+def _fill_spectra(
+    made: Round, n: int, bank: images.Bank, library: StellarLibrary, rng: np.random.Generator
+) -> None:
+    for i, row in enumerate(made.rows[:n]):
+        made.fibre_fraction[i] = images.fibre_fraction(row, bank, rng)
+    parts = spectra.fibre_components(made.rows[:n], made.fibre_fraction[:n], library)
+    made.continuum[:n], made.lines[:n] = parts
+    if n_other := len(made.rows) - n:
+        flux, _ = others.draw_spectra(n_other, parts[0] + parts[1], made.rows["z"][:n], library, rng)
+        flux *= 10 ** rng.uniform(*OTHER_LOG_FLUX, (n_other, 1))
+        flux[rng.random(n_other) < NOISE_ALONE] = 0
+        made.continuum[n:], made.lines[n:] = flux, 0
+        made.rows["bright_sample"][n:] = rng.random(n_other) < 0.3  # which decides how deep the exposure is
 
 
 def _draw(sample: Sample, n: int, library: StellarLibrary, rng: np.random.Generator) -> np.ndarray:
@@ -171,9 +202,11 @@ def _jobs(stream: Stream, modality: str, number: int) -> Iterator[_Job]:
     n = stream.val_galaxies if number == VALIDATION else stream.round_galaxies
     for block, start in enumerate(range(0, n, BLOCK_GALAXIES)):
         stop = min(start + BLOCK_GALAXIES, n)
-        # so that the share holds for the round as a whole
-        n_bright = round(stream.bright_fraction * stop) - round(stream.bright_fraction * start)
-        yield _Job(stream, modality, number, block, n_bright, stop - start - n_bright)
+        # differences of sums, so that the shares hold for the round as a whole
+        n_other = round(stream.other_fraction * stop) - round(stream.other_fraction * start)
+        bright = stream.bright_fraction * (1 - stream.other_fraction)
+        n_bright = round(bright * stop) - round(bright * start)
+        yield _Job(stream, modality, number, block, n_bright, stop - start - n_bright - n_other, n_other)
 
 
 def simulate_round(stream: Stream, modality: str, number: int, run: Callable) -> Round:
