@@ -129,7 +129,7 @@ def test_card_tells_how_many_galaxies_were_streamed(tmp_path):
     told = pretrain.describe("spectrum", part, settings, make_stream().describe(), weights)
     assert told["dataset"]["stream"]["galaxies"] == 96 and told["dataset"]["splits"]["train"] == 96
     card = pretrain.card({"run": "a", "source": "simulate"} | told, rows)
-    assert "96 galaxies of seed 2, streamed: simulated meanwhile and kept nowhere" in card
+    assert "96 streamed galaxies (seed 2), simulated meanwhile and kept nowhere" in card
     assert "3 rounds of 32 galaxies, 2 passes of each" in card
     assert "mock survey" in card and "train split" not in card
     origin = {"run": "a", "source": "simulate", "objective": "masked modelling", "epochs": 3}

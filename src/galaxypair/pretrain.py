@@ -352,10 +352,10 @@ def card(config: dict, history: pd.DataFrame) -> str:
 
 def _told_of_data(dataset: dict, n_epochs: int) -> tuple[str, str, str]:
     """Tell what was trained on, how often it was seen, and what not to score."""
-    n_train, stream = f"{dataset['splits']['train']:,} galaxies", dataset.get("stream")
+    n_train, stream = f"{dataset['splits']['train']:,}", dataset.get("stream")
     if not stream:
         warning = " Scores of it on galaxies of this train split are no test"
-        return f"train split ({n_train})", f"{n_epochs} epochs", warning
+        return f"train split ({n_train} galaxies)", f"{n_epochs} epochs", warning
     rounds = f"{n_epochs} rounds of {stream['round_galaxies']:,} galaxies, {stream['passes']} passes of each"
-    seen = f"{n_train} of seed {stream['seed']}, streamed: simulated meanwhile and kept nowhere"
+    seen = f"{n_train} streamed galaxies (seed {stream['seed']}), simulated meanwhile and kept nowhere"
     return seen, rounds, ""
