@@ -1,7 +1,7 @@
 """What spectra of other surveys have beside the survey's own noise, so that a network has met it.
 
-Each effect has a name, so that what it is good for on real spectra can be measured by leaving it out. They act
-where they arise: on the light of the source, on the noise, or on the reduced spectrum.
+Each effect has a name, so that what it is good for on real spectra can be measured by leaving it out. They
+act where they arise: on the light of the source, on the noise, or on the reduced spectrum.
 """
 
 import functools

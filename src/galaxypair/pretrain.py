@@ -37,6 +37,12 @@ NAMES = {
     ("image", "simulator_truth"): "simulator truth",
     ("spectrum", "simulator_truth"): "simulator truth",
 }
+DONE = {
+    "momentum contrast": "and without labels to tell galaxies apart in all observing conditions (MoCo v2)",
+    "masked modelling": "and without labels to fill in masked pieces of spectra",
+    "simulator truth": "on what the simulator knows of each galaxy: redshift, mass, and what is no galaxy. "
+    "Embeddings made with it are **not label-free**: what neighbours tell of a redshift was put in",
+}
 OPTIMISERS = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 SGD_MOMENTUM = 0.9  # of Stein et al.
 
@@ -333,16 +339,13 @@ def card(config: dict, history: pd.DataFrame) -> str:
         if config["source"] == "simulate"
         else ""
     )
-    done = {
-        "image": "to tell galaxies apart whatever the observing conditions (momentum contrast, MoCo v2)",
-        "spectrum": "to fill in masked pieces of spectra",
-    }[modality]
-    kept = "; `fc` is the contrastive head" if modality == "image" else ""
+    done = DONE[config["objective"]]
+    kept = "; `fc` is the contrastive head" if config["objective"] == "momentum contrast" else ""
     seen, epochs, warning = _told_of_data(config["dataset"], len(history))
     return (
         f"# Pretrained {modality} encoder of run `{config['run']}`\n\n{mock}"
         f"`{part['encoder']}` {part[part['encoder']]} ({config['n_parameters']:,} parameters{kept}), trained "
-        f"by itself and without labels {done}.\n\n"
+        f"by itself {done}.\n\n"
         f"- Survey: `{config['source']}`; {seen}, seed {config['pretrain']['seed']}\n"
         f"- {epochs}; last loss {last['train_loss']:.3f} (chance {last['chance_loss']:.3f}), "
         f"validation {last['val_loss']:.3f} (chance {last['chance_val_loss']:.3f})\n"

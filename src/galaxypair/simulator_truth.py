@@ -95,9 +95,7 @@ class SimulatorTruth(nn.Module):
 
         best = minimize_scalar(misfit, bounds=(-1.5, 1.5), method="bounded")
         self.encoder.temperature.fill_(math.exp(best.x))
-        self.encoder.log_prior.copy_(
-            torch.from_numpy(_log_population(true[known].cpu().numpy(), known.cpu().numpy()))
-        )
+        self.encoder.log_prior.copy_(_log_population(true[known], known.double().mean()))
 
     def exported(self) -> dict[str, Tensor]:
         """Give the weights to be kept: those of the encoder, its readout with them.

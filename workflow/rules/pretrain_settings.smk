@@ -1,3 +1,6 @@
+"""What a pretraining is set to, and what is streamed to it."""
+
+
 def streamed(modality):
     """What is streamed to pretrain on instead of the run's own train split; None if nothing is."""
     stream = config["pretrain"]["stream"]
