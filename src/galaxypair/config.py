@@ -12,7 +12,7 @@ from jsonschema.exceptions import ValidationError
 
 from galaxypair.errors import ConfigError
 from galaxypair.fetch.address import public_settings
-from galaxypair.frozen import cached_modalities, frozen_modalities
+from galaxypair.frozen import STARTER, cached_modalities, frozen_modalities
 from galaxypair.pretrain_config import pretraining_contradictions, stream_contradictions
 
 KINDS = {  # of JSON schema, in words
@@ -188,6 +188,10 @@ def _contradictions(config: dict) -> list[str]:
         lines.append(
             "`crossmatch.mmu_provabgs` and `crossmatch.sps` are two sources of the same properties; "
             "choose one of them."
+        )
+    if config["run"] == STARTER:
+        lines.append(
+            f"`run` is {STARTER}, which names the model that comes with the repository; choose another name."
         )
     if model["from_run"] == config["run"]:
         lines.append(

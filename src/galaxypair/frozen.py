@@ -2,6 +2,7 @@
 
 from galaxypair import tables
 
+STARTER = "starter"  # in place of a run's name: the model that comes with the repository
 PRETRAINABLE = {  # encoders that `pretrain` can train by themselves
     "image": ("compact", "stein_resnet50"),
     "spectrum": ("compact", "spender", "specformer"),

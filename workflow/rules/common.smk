@@ -12,7 +12,7 @@ from galaxypair import config as config_check
 from galaxypair import tables
 from galaxypair import trials as ablation_trials
 from galaxypair.errors import ConfigError
-from galaxypair.frozen import cached_modalities
+from galaxypair.frozen import STARTER, cached_modalities
 from galaxypair.published.layouts import holds_pixels, split_files
 from galaxypair.published.survey import refusal as not_comparable
 from snakemake.exceptions import WorkflowError
@@ -42,15 +42,17 @@ for _link in Path("results", config["run"]).glob("*/*"):
 def code(*modules):
     """Modules that define a rule's result: an edit of them reruns it (compared by checksum).
 
-    A name with a suffix is another file of the package.
-
-    Named from the working directory where they lie in it, so that a folder that is moved as a
-    whole does not look changed.
+    A name with a suffix is another file of the package. See `repository`: a folder that is moved as a whole
+    does not look changed.
     """
     names = [name if Path(name).suffix else f"{name}.py" for name in modules]
-    files = [_ROOT / "src" / "galaxypair" / name for name in names]
-    here = Path.cwd()
-    return [str(f.relative_to(here) if f.is_relative_to(here) else f) for f in files]
+    return [repository(f"src/galaxypair/{name}") for name in names]
+
+
+def repository(name):
+    """A file that comes with the repository; from the working directory where it lies in it."""
+    path, here = _ROOT / name, Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def existing(*paths):
@@ -127,7 +129,9 @@ def trained_run():
 
 
 def model_folder(wildcards):
-    """Folder of the model that embeds: the run's own, a trial's, or another run's."""
+    """Folder of the model that embeds: the run's own, a trial's, another run's, or the starter."""
+    if config["model"]["from_run"] == STARTER:
+        return repository(f"{STARTER}/model")
     return f"results/{trained_run()}/{wildcards.trial}model"
 
 
@@ -158,6 +162,8 @@ def pretrained_weights(modality, wildcards):
     """The pretrained weights that an encoder starts from: of this run, where trials share them, or another's."""
     settings = trial_config(wildcards)
     chosen = settings["model"][modality]["pretrained"]
+    if chosen == STARTER:
+        return repository(f"{STARTER}/pretrain/{modality}/model.safetensors")
     if chosen in (True, config["run"]):
         wanted = pretrained_encoder(modality, settings)
         same = (t for t in TRIALS if pretrained_encoder(modality, TRIALS[t]) == wanted)
@@ -173,7 +179,7 @@ def check_pretrained():
         for modality in ("image", "spectrum"):
             chosen = settings["model"][modality]["pretrained"]
             path = f"results/{chosen}/pretrain/{modality}/model.safetensors"
-            if chosen in (True, False, config["run"]) or Path(path).exists():
+            if chosen in (True, False, STARTER, config["run"]) or Path(path).exists():
                 continue
             raise WorkflowError(
                 f"`{path}`: no such file, but `model.{modality}.pretrained` names the run {chosen}. Make it "
