@@ -4,7 +4,7 @@ _PARTS = ["pretrain/image/", "pretrain/spectrum/", "model/"]
 _CARDS = [f"{part}{name}" for part in _PARTS for name in ("config.json", "README.md")]
 
 
-# made by: snakemake --cores all --configfile config/starter.yaml starter
+# made by: snakemake --cores all starter --configfile config/starter.yaml
 rule starter:
     input:
         "results/{run}/starter/record.json".format(run=config["run"]),
