@@ -11,12 +11,13 @@ import pytest
 import torch
 import yaml
 from factories import make_dataset
-from safetensors.torch import save_file
+from figure_checks import faults
 from test_model import SETTINGS
 
 from galaxypair import checkpoints, images, io, model, reading, readout, readout_scores, redshift_bins, tables
 from galaxypair.errors import DataError
 from galaxypair.figures import readout as figure
+from galaxypair.io.checkpoints import write_weights
 from galaxypair.runtime import Progress
 
 REPO = Path(__file__).resolve().parents[1]
@@ -106,7 +107,7 @@ def test_encoder_that_is_trained_on_forgets_its_readout(reader, tmp_path, frozen
     part = {key: value for key, value in SETTINGS["spectrum"].items() if key != "head"}
     described = {"encoder": part, "run": "first", "pretrain": {}}
     (tmp_path / "config.json").write_text(json.dumps(described))
-    save_file(reader.encoders["spectrum"].state_dict(), tmp_path / "model.safetensors")
+    write_weights(reader.encoders["spectrum"].state_dict(), tmp_path / "model.safetensors")
     settings = SETTINGS | {"spectrum": SETTINGS["spectrum"] | {"pretrained": "first", "frozen": frozen}}
     made = model.build(settings)
     checkpoints.load_published(made, settings, {"spectrum": tmp_path / "model.safetensors"})
@@ -208,6 +209,42 @@ def test_outlier_and_range_are_those_of_the_distributions():
 
     assert redshift_bins.OUTLIER == metrics.REDSHIFT_OUTLIER == figure.OUTLIER
     assert f"z = {redshift_bins.Z_MAX}" in predict.UNLIKE
+
+
+# --- figure --------------------------------------------------------------------------------------
+
+
+def drawn(table, properties):
+    scores = readout_scores.score(table, properties, bootstrap=20, rng=np.random.default_rng(0))
+    return figure.panels(table, scores, properties)
+
+
+@pytest.mark.parametrize("n", [64, 2000, 40000])
+def test_figure_fits_any_sample(n):
+    made = drawn(*made_readout(n))
+    assert faults(made) == []
+    assert made.get_label() == f"{n:,} test galaxies"
+    assert [axes.get_title() for axes in made.axes[:3]] == [
+        f"{name} (n = {n:,})" for name in ("image", "spectrum", "image and spectrum")
+    ]
+
+
+def test_share_of_right_redshifts_lies_at_the_mean_confidence_of_each_bin():
+    table, properties = made_readout(20000)
+    points = drawn(table, properties).axes[3].containers[0][0]
+    confidence, share = points.get_data()
+    assert len(confidence) == 8  # none below 0.2
+    assert np.allclose(share, confidence, atol=0.07)
+    assert confidence[-1] == pytest.approx(0.95, abs=0.01)
+
+
+def test_figure_of_one_modality_and_of_none():
+    table, properties = made_readout(64)
+    table.loc[:, [name for name in table if "image" in name or "both" in name]] = np.nan
+    one = drawn(table, properties)
+    assert faults(one) == [] and len(one.axes) == 3  # with the bar of colours
+    nothing = drawn(table, properties.assign(z=np.nan))
+    assert nothing.get_label() == "0 galaxies"
 
 
 # --- when it is asked for ------------------------------------------------------------------------

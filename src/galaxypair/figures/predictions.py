@@ -38,7 +38,8 @@ def panels(predictions: pd.DataFrame) -> Figure:
     note = f"{style.count(len(rows))} of your own, {len(known):,} with a known redshift"
     note += "; redshifts read off the encoders" if read else ""
     named = min(len(rest), MAX_NAMED)
-    heights = ([3.3] if len(known) else []) + ([0.6 + 0.16 * named] if named else [])
+    heights = [7.3 / len(spaces)] if len(known) else []  # panels are square
+    heights += [0.65 + 0.08 * len(spaces) * named] if named else []
     figure = style.new_figure(style.PAGE_IN, sum(heights), note)
     parts = figure.subfigures(len(heights), height_ratios=heights, squeeze=False)[:, 0]
     if len(known):
@@ -90,6 +91,6 @@ def _draw_named(axes: Axes, rows: pd.DataFrame, spaces: Sequence[str]) -> None:
     axes.set_yticks(range(len(shown)), [str(i) for i in shown["id"]], parse_math=False)
     more = f" (first {len(shown)} of {len(rows):,})" if len(rows) > len(shown) else ""
     axes.set(xlabel="predicted redshift", ylim=(len(shown) - 0.5, -0.5))
-    axes.set_title(f"no known redshift{more}")
+    axes.set_title(f"no known redshift{more}", loc="left")
     axes.grid(axis="y", color=style.PALE, lw=0.3)
-    axes.legend(loc="best")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(spaces), borderaxespad=0)

@@ -13,9 +13,10 @@ from galaxypair.figures import style
 
 OUTLIER = 0.05  # |z - z_true| / (1 + z_true) of a wrong redshift, as in the confidence
 BINS = np.linspace(0, 1, 11)
+HEADROOM = 0.24  # of a panel's height, above the highest redshift: for the scores, which then hide no galaxy
 MIN_IN_BIN = 5  # galaxies; of fewer, a share tells nothing
 CONFIDENCE = ListedColormap(mpl.colormaps["viridis_r"](np.linspace(0.08, 1, 256)))  # the confident ones dark
-METRICS = {"nmad": "NMAD", "outlier_fraction": "outliers", "confident_outlier_fraction": "of the confident"}
+METRICS = {"nmad": "NMAD", "outlier_fraction": "outliers", "confident_outlier_fraction": "of confident ones"}
 
 
 @style.styled
@@ -41,8 +42,10 @@ def panels(readout: pd.DataFrame, metrics: pd.DataFrame, properties: pd.DataFram
         return style.empty("No galaxy of the test split has both a known redshift and a readout.")
     rows = rows[rows[[f"z_{space}" for space in spaces]].notna().any(axis=1)]
     width = style.PAGE_IN * (0.16 + 0.28 * len(spaces))
-    figure = style.new_figure(width, 4.5, style.count(len(rows), "test galaxies"))
-    upper, lower = figure.subplots(2, len(spaces), sharex="row", sharey="row", squeeze=False)
+    figure = style.new_figure(width, 5.0, style.count(len(rows), "test galaxies"))
+    upper, lower = figure.subplots(
+        2, len(spaces), sharex="row", sharey="row", squeeze=False, height_ratios=(1 + HEADROOM, 1)
+    )
     values = rows[["z", *(f"z_{space}" for space in spaces)]].to_numpy()
     pad = 0.04 * max(np.nanmax(values) - np.nanmin(values), 0.02)
     limits = np.nanmin(values) - pad, np.nanmax(values) + pad
@@ -53,7 +56,8 @@ def panels(readout: pd.DataFrame, metrics: pd.DataFrame, properties: pd.DataFram
         _draw_reliability(lower[i], own, space)
     upper[0].set_ylabel("redshift read off")
     lower[0].set_ylabel("share of right redshifts")
-    bar = figure.colorbar(points, ax=upper, label="confidence", fraction=0.04, pad=0.01)
+    place = {"fraction": 0.03, "pad": 0.01, "shrink": 0.45, "anchor": (0, 1)}
+    bar = figure.colorbar(points, ax=[*upper, *lower], label="confidence", **place)
     bar.solids.set_rasterized(True)
     return figure
 
@@ -68,21 +72,20 @@ def _draw_against_truth(
         rows["z"], rows[f"z_{space}"], s=size, c=rows[f"confidence_{space}"], vmin=0, vmax=1,
         cmap=CONFIDENCE, lw=0, rasterized=True,
     )  # fmt: skip
-    axes.set(xlim=limits, ylim=limits, box_aspect=1, xlabel="true redshift")
+    top = limits[1] + HEADROOM * (limits[1] - limits[0])
+    axes.set(xlim=limits, ylim=(limits[0], top), box_aspect=1 + HEADROOM, xlabel="true redshift")
     axes.set_title(f"{'image and spectrum' if space == 'both' else space} (n = {len(rows):,})")
     return points
 
 
 def _print(axes: Axes, scores: pd.DataFrame) -> None:
-    """Write the scores above the diagonal's low end, where few redshifts are read."""
     found = scores.set_index("metric")
     lines = [
         f"{name} {style.interval(*found.loc[metric, ['value', 'low', 'high']])}"
         for metric, name in METRICS.items()
         if metric in found.index
     ]
-    look = {"va": "top", "fontsize": 6, "bbox": {"fc": "white", "alpha": 0.75, "lw": 0, "pad": 1}}
-    axes.text(0.03, 0.97, "\n".join(lines), transform=axes.transAxes, **look)
+    axes.text(0.03, 0.98, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=6)
 
 
 def _draw_reliability(axes: Axes, rows: pd.DataFrame, space: str) -> None:
