@@ -382,7 +382,7 @@ def test_predictions_that_were_read_off_show_both_modalities_and_uncertain_ones_
     figure = predictions.panels(table)
     check_sizes(figure)
     assert len(figure.axes) == panels and "read off the encoders" in texts(figure)
-    sure, unsure = (container[0] for container in figure.axes[2].containers)
+    _, sure, unsure = figure.axes[2].lines  # after the diagonal
     assert (len(sure.get_xdata()), len(unsure.get_xdata())) == (known - 2, 2)
     assert unsure.get_markerfacecolor() == "white"
 

@@ -1,4 +1,4 @@
-"""Redshifts read off the encoders: the table, its scores, its figure, and when a run asks for it."""
+"""Redshifts read off the encoders: the table, its scores, its figure."""
 
 import json
 import subprocess
@@ -9,12 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from factories import make_dataset
 from figure_checks import faults
 from test_model import SETTINGS
 
-from galaxypair import checkpoints, images, io, model, reading, readout, readout_scores, redshift_bins, tables
+from galaxypair import (
+    checkpoints,
+    images,
+    io,
+    model,
+    readout,
+    readout_scores,
+    redshift_bins,
+    tables,
+)
 from galaxypair.errors import DataError
 from galaxypair.figures import readout as figure
 from galaxypair.io.checkpoints import write_weights
@@ -245,40 +253,3 @@ def test_figure_of_one_modality_and_of_none():
     assert faults(one) == [] and len(one.axes) == 3  # with the bar of colours
     nothing = drawn(table, properties.assign(z=np.nan))
     assert nothing.get_label() == "0 galaxies"
-
-
-# --- when it is asked for ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def config():
-    return yaml.safe_load((REPO / "config" / "config.yaml").read_text(encoding="utf-8"))
-
-
-def test_demo_does_not_read_and_the_starter_does(config):
-    assert not reading.reads_redshifts(config)
-    config["model"]["from_run"] = "starter"
-    assert reading.reads_redshifts(config)
-    assert not reading.reads_redshifts(config | {"source": "embeddings"})
-
-
-@pytest.mark.parametrize("modality", tables.MODALITIES)
-def test_run_with_a_pretrained_encoder_reads_where_the_readout_holds(config, modality):
-    part = config["model"][modality]
-    part["pretrained"] = "starter"
-    assert reading.reads_redshifts(config)
-    part["pretrained"] = True
-    assert not reading.reads_redshifts(config)
-    config["pretrain"][modality]["objective"] = "simulator_truth"
-    assert reading.reads_redshifts(config)
-    part["frozen"] = False  # trained on, its readout is void
-    assert not reading.reads_redshifts(config)
-
-
-def test_borrowed_model_says_itself_whether_it_reads(config):
-    config["model"]["from_run"] = "other"
-    told = {"frozen": ["image"], "pretrained": {"image": {"objective": "simulator_truth"}}}
-    assert reading.reads_redshifts(config, told)
-    assert not reading.reads_redshifts(config, told | {"frozen": []})
-    assert not reading.reads_redshifts(config, {"frozen": ["image"], "pretrained": {}})
-    assert not reading.reads_redshifts(config, None)

@@ -5,11 +5,15 @@ import json
 from galaxypair import reading
 
 
+def _described(folder):
+    """What the config of a model or a pretrained encoder of another run says, if it is there."""
+    path = Path("results", folder, "config.json")
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
 def reads_redshifts():
-    """Whether the model's encoders read redshifts, as far as the config, or the model that is borrowed, tells."""
-    borrowed = Path(f"results/{config['model']['from_run']}/model/config.json")
-    known = json.loads(borrowed.read_text()) if borrowed.exists() else None
-    return reading.reads_redshifts(config, known)
+    """Whether the model's encoders read redshifts, as far as the config, or what is borrowed, tells."""
+    return reading.reads_redshifts(config, _described)
 
 
 def own_readout():

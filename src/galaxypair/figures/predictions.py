@@ -60,25 +60,23 @@ def _limits(rows: pd.DataFrame, spaces: Sequence[str]) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _draw(axes: Axes, rows: pd.DataFrame, space: str, places: tuple[pd.Series | np.ndarray, str]) -> None:
-    """Draw redshifts with their bars at places along the other axis; uncertain ones hollow."""
-    at, bars_along = places
-    value = rows[f"z_{space}"]
-    bars = np.clip([value - rows[f"z_{space}_low"], rows[f"z_{space}_high"] - value], 0, None)
+def _draw(axes: Axes, rows: pd.DataFrame, space: str, at: np.ndarray, *, upright: bool) -> None:
+    """Draw redshifts with their intervals at places along the other axis; uncertain ones hollow."""
+    value, low, high = (rows[f"z_{space}{end}"].to_numpy() for end in ("", "_low", "_high"))
     uncertain = (rows[f"confidence_{space}"] < tables.READOUT_CONFIDENT).to_numpy()
     colour = style.MODALITY_COLOURS[space]
+    # the highest peak of a distribution may lie outside of its middle 68 %
+    lines = axes.vlines if upright else axes.hlines
+    lines(at, low, high, color=style.GREY if upright else colour, lw=0.7, zorder=1)
     for chosen, fill, label in ((~uncertain, colour, f"from {space}"), (uncertain, "white", None)):
-        x, y = (at[chosen], value[chosen]) if bars_along == "y" else (value[chosen], at[chosen])
-        axes.errorbar(
-            x, y, **{f"{bars_along}err": bars[:, chosen]}, ls="none", marker="o", ms=3.5, color=colour,
-            mfc=fill, elinewidth=0.7, ecolor=style.GREY if bars_along == "y" else colour, label=label,
-        )  # fmt: skip
+        x, y = (at[chosen], value[chosen]) if upright else (value[chosen], at[chosen])
+        axes.plot(x, y, ls="none", marker="o", ms=3.5, color=colour, mfc=fill, label=label)
 
 
 def _draw_against_truth(axes: Axes, rows: pd.DataFrame, space: str, limits: tuple[float, float]) -> None:
     own = rows[rows[f"z_{space}"].notna()]
     axes.plot(limits, limits, color=style.MARK, lw=0.8)
-    _draw(axes, own, space, (own["z_true"], "y"))
+    _draw(axes, own, space, own["z_true"].to_numpy(), upright=True)
     axes.set(xlim=limits, ylim=limits, box_aspect=1, xlabel="known redshift")
     axes.set_title(f"from {space} (n = {len(own):,})")
 
@@ -87,7 +85,7 @@ def _draw_named(axes: Axes, rows: pd.DataFrame, spaces: Sequence[str]) -> None:
     shown = rows.head(MAX_NAMED)
     shifts = np.linspace(-0.3, 0.3, 2 * len(spaces) + 1)[1::2]
     for space, shift in zip(spaces, shifts, strict=True):
-        _draw(axes, shown, space, (np.arange(len(shown)) + shift, "x"))
+        _draw(axes, shown, space, np.arange(len(shown)) + shift, upright=False)
     axes.set_yticks(range(len(shown)), [str(i) for i in shown["id"]], parse_math=False)
     more = f" (first {len(shown)} of {len(rows):,})" if len(rows) > len(shown) else ""
     axes.set(xlabel="predicted redshift", ylim=(len(shown) - 0.5, -0.5))
