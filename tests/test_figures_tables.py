@@ -372,6 +372,21 @@ def test_predictions_of_images_alone_are_drawn():
     assert "from spectrum (n = 0)" in texts(predictions.panels(table))
 
 
+@pytest.mark.parametrize(("known", "panels"), [(6, 3), (4, 4)])
+def test_predictions_that_were_read_off_show_both_modalities_and_uncertain_ones_hollow(known, panels):
+    table = own_galaxies(6, known)
+    for space in tables.SPACES:
+        columns = {f"z_{space}{end}": table[f"z_image{end}"] for end in ("", "_low", "_high")}
+        table = table.assign(**columns, **{f"confidence_{space}": 0.9})
+    table.loc[:1, "confidence_both"] = 0.7
+    figure = predictions.panels(table)
+    check_sizes(figure)
+    assert len(figure.axes) == panels and "read off the encoders" in texts(figure)
+    _, sure, unsure = figure.axes[2].lines  # after the diagonal
+    assert (len(sure.get_xdata()), len(unsure.get_xdata())) == (known - 2, 2)
+    assert unsure.get_markerfacecolor() == "white"
+
+
 def test_predictions_of_nothing_say_where_the_reason_stands():
     table = own_galaxies(3, 3).assign(z_spectrum=np.nan, z_image=np.nan)
     assert "reason" in texts(predictions.panels(table)).replace("\n", " ")

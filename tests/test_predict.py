@@ -171,3 +171,69 @@ def test_reference_run_that_was_not_made_says_how(tmp_path):
         predict.load_references(tmp_path / "demo")
     with pytest.raises(DataError, match=r"snakemake --cores all .*properties.parquet` with the config"):
         predict.load_references(tmp_path / "other")
+
+
+# --- read off the encoders -----------------------------------------------------------------------
+
+
+def make_readout(targetid, *, absent=()):
+    """Image 0.3, spectrum 0.2, both 0.1; confident, and galaxies."""
+    table = pd.DataFrame({"targetid": targetid})
+    for space, z in zip(tables.SPACES, (0.3, 0.2, 0.1), strict=True):
+        found = {f"z_{space}": z, f"z_{space}_low": z - 0.01, f"z_{space}_high": z + 0.01}
+        found |= {f"confidence_{space}": 0.9, f"other_{space}": 0.05}
+        found |= {
+            f"log_mstar_{space}": 10 + z,
+            f"log_mstar_{space}_low": 9.0,
+            f"log_mstar_{space}_high": 11.0,
+        }
+        table = table.assign(**found)
+    for space, row in absent:
+        table.loc[row, [name for name in table if f"_{space}" in name]] = np.nan
+    return table
+
+
+def test_readout_stands_for_itself_without_references():
+    catalogue, ledger, queries, *_ = make_case()
+    catalogue.loc[5] = {**catalogue.loc[0], "id": "twin", "kept": False, "reason": "duplicate_id"}
+    ledger.loc[3, "split"] = "train"
+    queries = make_embeddings([0, 1, 2, 4], np.zeros(4))
+    readout = make_readout([4, 2, 1, 0], absent=[("spectrum", 3), ("both", 3)])
+    table = predict.predict(catalogue, ledger, queries, None, None, k=8, readout=readout)
+    assert table["id"].tolist() == ["g0", "g1", "g2", "g3", "g4", "twin"]
+    assert table["z_both"].notna().tolist() == [False, True, True, False, True, False]
+    assert table["z_image"].notna().tolist() == [True, True, True, False, True, False]
+    assert table["reason"].tolist() == ["", "", "", "not_in_test_split", "", "duplicate_id"]
+    assert table["z_true"].tolist() == catalogue["z"].tolist()
+    assert set(tables.READOUT_COLUMNS) < set(table) and not [name for name in table if "neighbours" in name]
+
+
+def test_readout_stands_beside_the_neighbours_where_there_are_references():
+    case = make_case()
+    alone = predict.predict(*case, k=8)
+    table = predict.predict(*case, k=8, readout=make_readout(np.arange(5)))
+    for name in [name for name in alone if name.startswith(("z_im", "z_sp", "log_mstar_im", "log_mstar_sp"))]:
+        modality = "image" if "image" in name else "spectrum"
+        beside = table[name.replace(modality, f"{modality}_neighbours")]
+        pd.testing.assert_series_equal(beside, alone[name], check_names=False)
+    assert table["z_image"].eq(0.3).all() and table["log_mstar_both"].eq(10.1).all()
+    rows = predict.score(table, bootstrap=20, rng=np.random.default_rng(0))
+    methods = rows[rows["metric"] == "nmad"].groupby("protocol")["query"].agg(list).to_dict()
+    assert methods == {"readout": ["image", "spectrum", "both"], "own_galaxies": ["image", "spectrum"]}
+
+
+def test_warnings_follow_the_best_that_is_known():
+    catalogue, ledger, queries, *_ = make_case()
+    readout = make_readout(np.arange(5), absent=[("both", 1), ("both", 2), ("spectrum", 2), ("both", 4)])
+    readout.loc[4, [name for name in readout if name != "targetid"]] = np.nan
+    readout["confidence_image"] = readout["confidence_image"].where(readout.index == 4, 0.2)
+    readout.loc[1, ["confidence_spectrum", "other_spectrum"]] = 0.04, 0.934
+    readout.loc[3, "confidence_both"] = 0.79
+    table = predict.predict(catalogue, ledger, queries, None, None, k=8, readout=readout)
+    assert table["warning"].tolist() == [
+        "",
+        "unlike a galaxy below z = 0.85 (probability 0.93)",
+        "redshift uncertain",
+        "redshift uncertain",
+        "",
+    ]

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from galaxypair import pretrained
-from galaxypair.encoders.base import Encoder, misfit
+from galaxypair.encoders.base import Encoder, ReadingEncoder, misfit
 from galaxypair.encoders.resnet import N_PROJECTION, N_TRUNK, mlp
 from galaxypair.errors import DataError
+from galaxypair.frozen import frozen_modalities
 from galaxypair.io.checkpoints import read_checkpoint
 from galaxypair.tables import MODALITIES
 
@@ -249,8 +250,12 @@ def load_published(made: nn.Module, settings: dict, weights: Mapping[str, Path])
     DataError
         If a file cannot be read, or holds another network.
     """
+    kept = frozen_modalities(settings)
     for modality, path in weights.items():
-        load_encoder(made.encoders[modality], settings[modality]["encoder"], path)
+        encoder = made.encoders[modality]
+        load_encoder(encoder, settings[modality]["encoder"], path)
+        if modality not in kept and isinstance(encoder, ReadingEncoder):
+            encoder.forget()  # its readout does not follow what training makes of the features
     if settings["image"].get("head_init") == "published":
         state = _read_encoder("stein_resnet50", weights["image"])
         head = {key.removeprefix("fc."): value for key, value in state.items() if key.startswith("fc.")}

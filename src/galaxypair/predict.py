@@ -1,4 +1,4 @@
-"""Predict redshifts and masses of the user's galaxies from their neighbours in a reference run."""
+"""Predict redshifts and masses of the user's galaxies: read off the encoders, or from neighbours in a run."""
 
 import logging
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from galaxypair import io, knn, metrics, tables
+from galaxypair import io, knn, metrics, readout_scores, tables
 from galaxypair.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
@@ -15,6 +15,9 @@ PROTOCOL = "own_galaxies"
 TARGETS = ("z", "log_mstar")
 PERCENTILES = (0.16, 0.5, 0.84)
 ABSENT = tuple(f"left out: {modality}_absent" for modality in tables.MODALITIES)  # notes of `preprocess`
+BEST_FIRST = ("both", "spectrum", "image")  # of what is read off a galaxy, to judge by
+UNLIKE = "unlike a galaxy below z = 0.85 (probability {:.2f})"
+UNCERTAIN = "redshift uncertain"
 SAME_OBJECT_ARCSEC = 1.0  # a reference this close to a query is the query itself
 
 
@@ -90,12 +93,13 @@ def predict(
     catalogue: pd.DataFrame,
     ledger: pd.DataFrame,
     queries: io.Embeddings,
-    references: io.Embeddings,
-    properties: pd.DataFrame,
+    references: io.Embeddings | None,
+    properties: pd.DataFrame | None,
     *,
     k: int,
+    readout: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Predict z and, if the references have it, log_mstar, from each modality.
+    """Predict z and, as far as it is known, log_mstar, from each modality.
 
     Parameters
     ----------
@@ -105,12 +109,14 @@ def predict(
         From `preprocess`.
     queries : Embeddings
         The user's galaxies.
-    references : Embeddings
-        Train split of the reference run.
-    properties : pandas.DataFrame
+    references : Embeddings or None
+        Train split of the reference run; None if there is none.
+    properties : pandas.DataFrame or None
         Its labels.
     k : int
         Neighbours.
+    readout : pandas.DataFrame, optional
+        What the encoders read off the user's galaxies, `tables.READOUT_COLUMNS`.
 
     Returns
     -------
@@ -118,7 +124,9 @@ def predict(
         One row per row of the catalogue, in its order: id, targetid, and for each target
         `{target}_true`, `{target}_{modality}`, `{target}_{modality}_low` and `_high` (16th and
         84th percentile of the neighbours); reason and detail say why a galaxy has no prediction;
-        image_approximate and notes come from the catalogue.
+        image_approximate and notes come from the catalogue. With a readout these columns, and its others, are
+        the readout's, the neighbours' are called `{target}_{modality}_neighbours...`, and `warning` says
+        what not to trust.
 
     Raises
     ------
@@ -127,28 +135,61 @@ def predict(
     ConfigError
         If there are fewer than `k` references.
     """
-    frame = catalogue[["id", "targetid"]].copy()
-    labels = properties.drop_duplicates("targetid").set_index("targetid").reindex(references.targetid)
     is_query = _is_query(catalogue, ledger, queries)
-    usable = ~_same_objects(references.targetid, labels, catalogue[is_query])
-    row_of = pd.Series(np.arange(len(queries.targetid)), queries.targetid)
-    where = row_of.reindex(catalogue["targetid"]).where(is_query.to_numpy())  # row of `queries`, or NaN
+    found = []
+    if readout is not None:
+        found.append(readout.set_index("targetid").astype(float))
+    if references is not None:
+        kind = "" if readout is None else "_neighbours"
+        found.append(_by_neighbours(catalogue[is_query], queries, references, properties, kind=kind, k=k))
+    values = pd.concat([v.reindex(catalogue["targetid"]).set_axis(catalogue.index) for v in found], axis=1)
+    values[~is_query] = np.nan  # a twin that was dropped has the same targetid
+    frame = catalogue[["id", "targetid"]].copy()
     for target in TARGETS:
-        if target not in labels or not np.isfinite(labels[target]).any():
-            continue
-        truth = catalogue.get(target)
-        frame[f"{target}_true"] = np.nan if truth is None else pd.to_numeric(truth, errors="coerce")
-        for modality in tables.MODALITIES:
-            values = _predict_one(references, labels[target], queries, modality, usable=usable, k=k)
-            chosen = np.full((len(frame), 3), np.nan)
-            chosen[where.notna()] = values[where.dropna().astype(int)]
-            name = f"{target}_{modality}"
-            frame[name], frame[f"{name}_low"], frame[f"{name}_high"] = (
-                chosen[:, 1],
-                chosen[:, 0],
-                chosen[:, 2],
-            )
+        names = [name for name in values if name.startswith("log_mstar") == (target == "log_mstar")]
+        if names:
+            truth = catalogue.get(target)
+            frame[f"{target}_true"] = np.nan if truth is None else pd.to_numeric(truth, errors="coerce")
+            frame[names] = values[names]
+    if readout is not None:
+        frame["warning"] = _warnings(values)
     return frame.assign(**_reasons(catalogue, ledger, is_query))
+
+
+def _by_neighbours(
+    asking: pd.DataFrame,
+    queries: io.Embeddings,
+    references: io.Embeddings,
+    properties: pd.DataFrame,
+    *,
+    kind: str,
+    k: int,
+) -> pd.DataFrame:
+    """Predictions of all queries by their neighbours, by targetid; a column's name ends with `kind`."""
+    labels = properties.drop_duplicates("targetid").set_index("targetid").reindex(references.targetid)
+    usable = ~_same_objects(references.targetid, labels, asking)
+    columns = {}
+    for target in (t for t in TARGETS if t in labels and np.isfinite(labels[t]).any()):
+        for modality in tables.MODALITIES:
+            low, middle, high = _predict_one(
+                references, labels[target], queries, modality, usable=usable, k=k
+            ).T
+            name = f"{target}_{modality}{kind}"
+            columns |= {name: middle, f"{name}_low": low, f"{name}_high": high}
+    return pd.DataFrame(columns, queries.targetid)
+
+
+def _warnings(values: pd.DataFrame) -> pd.Series:
+    """Say of each galaxy what not to trust, judged by both modalities where it has both."""
+    other, confidence = (
+        values[[f"{name}_{space}" for space in BEST_FIRST]].bfill(axis=1).iloc[:, 0]
+        for name in ("other", "confidence")
+    )
+    text = pd.Series("", values.index, dtype=object)
+    text[confidence < tables.READOUT_CONFIDENT] = UNCERTAIN
+    unlike = other > 0.5
+    text[unlike] = other[unlike].map(UNLIKE.format)
+    return text
 
 
 def score(predictions: pd.DataFrame, *, bootstrap: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -167,30 +208,51 @@ def score(predictions: pd.DataFrame, *, bootstrap: int, rng: np.random.Generator
     pandas.DataFrame
         Columns `tables.METRIC_COLUMNS`; no rows where nothing can be compared.
     """
+    how = {"bootstrap": bootstrap, "rng": rng}
+    read = "confidence_image" in predictions
     rows = []
     for target in (t for t in TARGETS if f"{t}_true" in predictions):
+        if read:
+            truth = predictions[f"{target}_true"].astype(float)
+            for space in tables.SPACES:
+                rows += readout_scores.score_space(predictions, truth, target, space, **how)
         for modality in tables.MODALITIES:
-            both = predictions[[f"{target}_true", f"{target}_{modality}"]].astype(float).dropna()
-            if both.empty:
-                continue
-            truth, guess = both.to_numpy().T
-            measured = metrics.summarise(truth, guess, relative=target == "z", bootstrap=bootstrap, rng=rng)
-            logger.info(
-                "%s from the %s of %d galaxies: R2 %.3f (%.3f ... %.3f), NMAD %.4f, bias %+.4f, "
-                "outliers %.0f %%",
-                target,
-                modality,
-                len(both),
-                *measured["r2"],
-                measured["nmad"][0],
-                measured["bias"][0],
-                100 * measured["outlier_fraction"][0],
-            )
-            for metric, interval in measured.items():
-                rows.append((PROTOCOL, modality, modality, target, metric, *interval, len(both)))
+            name = f"{target}_{modality}{'_neighbours' if read else ''}"
+            if name in predictions:
+                rows += _score_neighbours(predictions, target, modality, name, **how)
     if not rows:
         logger.info("No galaxy has both a known z or log_mstar and a prediction: nothing to compare.")
     return pd.DataFrame(rows, columns=list(tables.METRIC_COLUMNS))
+
+
+def _score_neighbours(
+    predictions: pd.DataFrame,
+    target: str,
+    modality: str,
+    name: str,
+    *,
+    bootstrap: int,
+    rng: np.random.Generator,
+) -> list[tuple]:
+    both = predictions[[f"{target}_true", name]].astype(float).dropna()
+    if both.empty:
+        return []
+    truth, guess = both.to_numpy().T
+    measured = metrics.summarise(truth, guess, relative=target == "z", bootstrap=bootstrap, rng=rng)
+    logger.info(
+        "%s from the %s of %d galaxies: R2 %.3f (%.3f ... %.3f), NMAD %.4f, bias %+.4f, outliers %.0f %%",
+        target,
+        modality,
+        len(both),
+        *measured["r2"],
+        measured["nmad"][0],
+        measured["bias"][0],
+        100 * measured["outlier_fraction"][0],
+    )
+    return [
+        (PROTOCOL, modality, modality, target, metric, *interval, len(both))
+        for metric, interval in measured.items()
+    ]
 
 
 def _predict_one(

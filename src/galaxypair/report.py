@@ -30,6 +30,7 @@ SECTIONS = {
         "retrieval_grid",
         "spectral_retrieval_{query}_{reference}_{number}",
     ),
+    "Redshift readout": ("readout",),
     "Zero-shot regression": ("zeroshot_summary", "zeroshot_{property}"),
     "Protocols": ("protocols",),
     "Zero-shot in detail": (

@@ -32,6 +32,13 @@ METRICS = {
     "bias": "bias",
     "outlier_fraction": "share of outliers",
 }
+READOUT_METRICS = {
+    **METRICS,
+    "coverage_68": "share of true values in the 68 % interval",
+    "confident_fraction": "share of confident redshifts",
+    "confident_outlier_fraction": "share of outliers among the confident",
+}
+METHODS = {"own_galaxies": "nearest neighbours", "readout": "readout of the encoder"}
 
 
 def score_matrix(metrics: pd.DataFrame, metric: str = "r2") -> pd.DataFrame:
@@ -86,23 +93,24 @@ def retrieval_table(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def prediction_table(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Lay out how well the predictions of own galaxies agree with what was known.
+    """Lay out how well predictions of own galaxies, or readouts, agree with what was known.
 
     Parameters
     ----------
     metrics : pandas.DataFrame
-        `metrics/predictions_metrics.csv`.
+        `metrics/predictions_metrics.csv` or `metrics/readout.csv`.
 
     Returns
     -------
     pandas.DataFrame
-        A row per property, modality and metric.
+        A row per property, modality, method and metric.
     """
     return pd.DataFrame(
         {
             "target": metrics["target"],
             "from": metrics["query"],
-            "metric": metrics["metric"].map(METRICS),
+            "by": metrics["protocol"].map(METHODS),
+            "metric": metrics["metric"].map(READOUT_METRICS),
             "value [68 % interval]": [
                 style.interval(*v) for v in metrics[["value", "low", "high"]].to_numpy()
             ],
@@ -250,8 +258,8 @@ def collect_tables(read: Mapping[str, pd.DataFrame], benchmarks: Path) -> dict[s
     Parameters
     ----------
     read : mapping of str to pandas.DataFrame
-        `ledger` and those of `leaks`, `losses`, `zeroshot`, `protocols`, `compare`, `retrieval` and
-        `predictions` that the run has.
+        `ledger` and those of `leaks`, `losses`, `zeroshot`, `protocols`, `compare`, `retrieval`,
+        `readout` and `predictions` that the run has.
     benchmarks : Path
         See `resources_table`.
 
@@ -277,6 +285,10 @@ def collect_tables(read: Mapping[str, pd.DataFrame], benchmarks: Path) -> dict[s
         made["Published, reproduced and own scores"] = compare_table(read["compare"])
     if "retrieval" in read:
         made["Retrieval"] = retrieval_table(read["retrieval"])
+    if "readout" in read:
+        made["Readout of the encoders, trained on the truth of a mock survey"] = prediction_table(
+            read["readout"]
+        )
     if "predictions" in read:
         made["Own galaxies of known redshift or mass"] = prediction_table(read["predictions"])
     made["Run time and peak memory"] = resources_table(benchmarks)
@@ -308,7 +320,10 @@ def summarise(read: Mapping[str, pd.DataFrame]) -> list[str]:
     if "retrieval" in read:
         found += _recall_sentence(read["retrieval"])
     if "predictions" in read:
-        rows = read["predictions"].query("target == 'z' and metric in ['nmad', 'outlier_fraction']")
+        rows = read["predictions"]
+        if "readout" in set(rows["protocol"]):
+            rows = rows[rows["protocol"] == "readout"]  # what stands for itself, not the neighbours beside it
+        rows = rows.query("target == 'z' and metric in ['nmad', 'outlier_fraction']")
         parts = [
             f"{r.query} {r.metric.replace('_', ' ')} {style.interval(r.value, r.low, r.high)} (n = {r.n:.0f})"
             for r in rows.itertuples()

@@ -79,7 +79,8 @@ rule predict:
             f"results/{trained_run()}/embeddings/train.parquet",
             f"results/{trained_run()}/crossmatch/properties.parquet",
         ),
-        code=code("knn", "metrics", "predict"),
+        readout=own_readout(),
+        code=code("knn", "metrics", "predict", "readout_scores"),
     output:
         predictions="results/{run}/metrics/predictions.csv",
         metrics="results/{run}/metrics/predictions_metrics.csv",
@@ -90,7 +91,7 @@ rule predict:
     conda:
         "../../envs/analysis.yaml"
     params:
-        reference_run=trained_run(),
+        reference_run=reference_run(),
         k=config["predict"]["k"],
         bootstrap=config["zeroshot"]["bootstrap"],
         seed=config["zeroshot"]["seed"],

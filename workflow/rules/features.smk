@@ -18,6 +18,7 @@ if stores_features():
                 "encoders/specformer",
                 "encoders/spender",
                 "features",
+                "frozen",
                 "images",
                 "loaders",
                 "pretrained",

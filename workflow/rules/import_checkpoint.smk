@@ -18,6 +18,7 @@ if config["model"]["from_checkpoint"] is not None:
                 "encoders/resnet",
                 "encoders/specformer",
                 "encoders/spender",
+                "frozen",
                 "heads",
                 "images",
                 "imported",

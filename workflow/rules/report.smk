@@ -18,6 +18,11 @@ rule report:
         predictions=(
             "results/{run}/metrics/predictions_metrics.csv" if predicts() else []
         ),
+        readout=(
+            "results/{run}/metrics/readout.csv"
+            if reads_redshifts() and not predicts()
+            else []
+        ),
         embeddings_source=(
             "results/{run}/embeddings/source.json" if imports_embeddings() else []
         ),

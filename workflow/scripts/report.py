@@ -14,12 +14,12 @@ from galaxypair import report as page
 def report(
     *, figures: list[Path], captions: list[Path], ledger: Path, leaks: Path | None,
     zeroshot: Path | None, protocols: Path | None, compare: Path | None, retrieval: Path | None,
-    losses: Path | None, predictions: Path | None, embeddings_source: Path | None, html: Path,
-    settings_file: Path, settings: dict, defaults: Path, benchmarks: Path, model_config: Path,
+    losses: Path | None, predictions: Path | None, readout: Path | None, embeddings_source: Path | None,
+    html: Path, settings_file: Path, settings: dict, defaults: Path, benchmarks: Path, model_config: Path,
 ) -> None:  # fmt: skip
     named = {
         "ledger": ledger, "leaks": leaks, "losses": losses, "zeroshot": zeroshot, "protocols": protocols,
-        "compare": compare, "retrieval": retrieval, "predictions": predictions,
+        "compare": compare, "retrieval": retrieval, "predictions": predictions, "readout": readout,
     }  # fmt: skip
     read = {name: io.read_table(path) for name, path in named.items() if path}
     usual = defaults.exists() and yaml.safe_load(defaults.read_text(encoding="utf-8")) == settings

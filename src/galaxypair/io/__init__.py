@@ -15,7 +15,7 @@ from galaxypair.io.files import (
     sha256,
     write_text,
 )
-from galaxypair.io.frames import read_table, write_table
+from galaxypair.io.frames import read_table, write_parts, write_table
 from galaxypair.io.gallery import read_gallery
 from galaxypair.io.joint import (
     JointBlock,
@@ -86,6 +86,7 @@ __all__ = [
     "sha256",
     "unit",
     "write_arrays",
+    "write_parts",
     "write_posteriors",
     "write_provabgs",
     "write_provabgs_blocks",

@@ -1,6 +1,6 @@
 """Tables as parquet or CSV."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,24 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
             frame.to_parquet(part, index=False)
         else:
             frame.to_csv(part, index=False)
+
+
+def write_parts(frames: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write a table that comes in parts, of which one at a time is in memory.
+
+    Parameters
+    ----------
+    frames : iterable of pandas.DataFrame
+        With the same columns and types; at least one, which may be empty.
+    path : Path
+        `.parquet`.
+    """
+    frames = iter(frames)
+    first = pa.Table.from_pandas(next(frames), preserve_index=False)
+    with atomic_path(path) as part, pq.ParquetWriter(part, first.schema) as writer:
+        writer.write_table(first)
+        for frame in frames:
+            writer.write_table(pa.Table.from_pandas(frame, schema=first.schema, preserve_index=False))
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

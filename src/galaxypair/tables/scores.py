@@ -1,5 +1,7 @@
 """What is measured: predictions, scores, intervals, comparisons."""
 
+from galaxypair.tables.structure import SPACES
+
 # --- tables after `embed` ------------------------------------------------------------------------
 # embeddings/{split}.parquet: targetid i8, split str, {modality}_embedding and
 # {modality}_embedding_unit as fixed-size lists of f4 (NaN throughout where the modality is absent).
@@ -159,3 +161,20 @@ SEED_COLUMNS = (
     "seeds",  # their number
     "n",
 )
+# readout/{split}.parquet: what encoders that were pretrained on a simulator's truth read off each galaxy;
+# "both": the two modalities together. NaN where a modality is missing or its encoder does not read. targetid
+# i8, else f4.
+_READ = (
+    "z_{0}",
+    "z_{0}_low",  # 16th percentile, if it is a galaxy below z = 0.85
+    "z_{0}_high",  # 84th
+    "confidence_{0}",  # probability that it is one, and |z - z_true| / (1 + z_true) below 0.05
+    "other_{0}",  # probability that it is no galaxy below z = 0.85
+    "log_mstar_{0}",  # [log10 M_sun]
+    "log_mstar_{0}_low",  # one standard deviation below
+    "log_mstar_{0}_high",
+)
+READOUT_COLUMNS = ("targetid", *(name.format(space) for space in SPACES for name in _READ))
+READOUT_CONFIDENT = 0.8  # above it a redshift is called confident
+# metrics/readout.csv: METRIC_COLUMNS, protocol readout, reference and query are both one of SPACES; metrics
+# of zeroshot.csv and coverage_68; of z also confident_fraction, and confident_outlier_fraction among those.
