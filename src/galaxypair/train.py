@@ -25,7 +25,6 @@ from galaxypair import (
 )
 from galaxypair.callbacks import AtomicCheckpoints, History, MidEpochCheckpoints, Patience
 from galaxypair.contrastive import ContrastiveTask
-from galaxypair.encoders.base import ReadingEncoder
 from galaxypair.errors import ConfigError, DataError
 from galaxypair.frozen import frozen_modalities
 from galaxypair.saving import BestAndLast
@@ -199,9 +198,6 @@ def _best(
     )
     task.on_load_checkpoint(best)
     task.load_state_dict(best["state_dict"])
-    for modality, encoder in task.model.encoders.items():
-        if isinstance(encoder, ReadingEncoder) and modality not in task.frozen:
-            encoder.forget()  # its redshifts were those of other weights
     rows = last["callbacks"][History.__name__]["rows"]
     return task.model.eval(), pd.DataFrame(rows, columns=list(tables.HISTORY_COLUMNS))
 
