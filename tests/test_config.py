@@ -139,7 +139,10 @@ def test_published_checkpoint_needs_no_train_split():
     ("settings", "message"),
     [
         (
-            published(image=DEFAULTS["model"]["image"] | {"encoder": "stein_resnet50", "head": "mlp"}),
+            published(
+                image=DEFAULTS["model"]["image"]
+                | {"encoder": "stein_resnet50", "head": "mlp", "crop_px": 64, "pretrained": False}
+            ),
             r"`model.image.crop_px` is 64, but the encoder stein_resnet50 was trained on 96 pixels",
         ),
         (published(from_run="demo"), r"`model.from_run` and `model.from_checkpoint` name two models"),
@@ -221,8 +224,16 @@ def test_published_encoders_can_be_trained_on(settings):
     config.check(settings, SCHEMA)
 
 
+def from_scratch(path, value):
+    """Defaults but for one key, and for encoders without weights to start from."""
+    settings = changed(path, value)
+    for modality in ("image", "spectrum"):
+        settings["model"][modality]["pretrained"] = False
+    return settings
+
+
 def on_spectra(encoder, head, output, train=None, **part):
-    settings = changed("model.spectrum.encoder", encoder)
+    settings = from_scratch("model.spectrum.encoder", encoder)
     settings["model"]["spectrum"] |= {"head": head, encoder: {"output": output}, **part}
     settings["train"] |= train or {}
     return settings
@@ -252,7 +263,7 @@ def test_transformers_can_be_trained_on(settings):
             r"`model.spectrum.frozen` is false, but the encoder aion cannot be trained",
         ),
         (
-            changed("model.image.frozen", True),
+            from_scratch("model.image.frozen", True),
             r"`model.image.frozen` is true, but the encoder compact has no",
         ),
         (
@@ -265,7 +276,7 @@ def test_transformers_can_be_trained_on(settings):
             trained(head_init="published", stein_resnet50={"stretch": "raw", "output": "projection"}),
             r"`model.image.head_init` is published: .*output: features` and `model.embedding_dim: 128`",
         ),
-        (changed("train.views", 8), r"`train.views` is 8, but no frozen encoder has augmentations"),
+        (from_scratch("train.views", 8), r"`train.views` is 8, but no frozen encoder has augmentations"),
         (
             trained({"views": 8, "image_augmentations": False, "spectrum_augmentations": False}),
             r"`train.views` is 8, but no frozen encoder has augmentations",
@@ -323,6 +334,7 @@ def test_encoders_that_nothing_here_pretrains_are_refused(modality, encoder, mes
 @pytest.mark.parametrize("chosen", [True, "some_run"])
 def test_pretrained_compact_encoder_may_be_frozen(chosen):
     settings = changed("model.image.frozen", True)
+    settings["model"]["image"]["pretrained"] = False
     with pytest.raises(ConfigError, match="has no weights to be kept"):
         config.check(settings, SCHEMA)
     settings["model"]["image"]["pretrained"] = chosen

@@ -25,6 +25,8 @@ from galaxypair.errors import ConfigError, DataError
 from galaxypair.io.checkpoints import write_weights
 
 COMMON = {
+    "objective": "self_supervised",
+    "effects": [],
     "seed": 1,
     "epochs": 3,
     "batch_size": 8,

@@ -12,14 +12,18 @@ REPO = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def config():
-    return yaml.safe_load((REPO / "config" / "config.yaml").read_text(encoding="utf-8"))
+    """Of a run that trains from scratch."""
+    found = yaml.safe_load((REPO / "config" / "config.yaml").read_text(encoding="utf-8"))
+    for modality in tables.MODALITIES:
+        found["model"][modality]["pretrained"] = False
+    return found
 
 
 def reads(config, described=None):
     return reading.reads_redshifts(config, (described or {}).get)
 
 
-def test_demo_does_not_read_and_the_starter_does(config):
+def test_training_from_scratch_does_not_read_and_the_starter_does(config):
     assert not reads(config)
     config["model"]["from_run"] = "starter"
     assert reads(config)

@@ -39,9 +39,7 @@ def test_confidence_is_what_lies_near_the_highest_peak():
     assert found["z"].item() == pytest.approx(0.1, abs=1e-3)
     assert found["confidence"].item() == pytest.approx(0.5, abs=1e-3)
     assert found["other"].item() == pytest.approx(0.2, abs=1e-6)
-    assert found["high"].item() == pytest.approx(
-        0.5, abs=0.01
-    )  # 5 of 8 parts lie at the first
+    assert found["high"].item() == pytest.approx(0.5, abs=0.01)  # 5 of 8 parts lie at the first
 
 
 def test_what_is_no_galaxy_has_no_confidence():

@@ -12,7 +12,7 @@ from jsonschema.exceptions import ValidationError
 
 from galaxypair.errors import ConfigError
 from galaxypair.fetch.address import public_settings
-from galaxypair.frozen import STARTER, cached_modalities, frozen_modalities
+from galaxypair.frozen import STARTER, cached_modalities, frozen_modalities, starts_from
 from galaxypair.pretrain_config import pretraining_contradictions, stream_contradictions
 
 KINDS = {  # of JSON schema, in words
@@ -237,7 +237,7 @@ def _model_contradictions(model: dict) -> list[str]:
 def _towers_that_do_not_fit(model: dict) -> list[str]:
     image, lines = model["image"], _heads_that_do_not_fit(model)
     native = NATIVE_CROP_PX.get(image["encoder"])
-    if native not in (None, image["crop_px"]) and not image["pretrained"]:
+    if native not in (None, image["crop_px"]) and not starts_from(image):
         lines.append(
             f"`model.image.crop_px` is {image['crop_px']}, but the encoder {image['encoder']} was trained on "
             f"{native} pixels; choose that."
@@ -308,7 +308,7 @@ def _frozen_contradictions(model: dict, train: dict) -> list[str]:
     lines = [
         f"`model.{m}.frozen` is true, but the encoder compact has no weights to be kept; choose auto."
         for m in frozen
-        if model[m]["encoder"] == "compact" and not model[m]["pretrained"]
+        if model[m]["encoder"] == "compact" and not starts_from(model[m])
     ] + [
         f"`model.{m}.frozen` is false, but the encoder aion cannot be trained here; choose auto."
         for m in ("image", "spectrum")

@@ -9,6 +9,24 @@ PRETRAINABLE = {  # encoders that `pretrain` can train by themselves
 }
 
 
+def starts_from(part: dict) -> str | bool:
+    """Tell which pretrained weights an encoder starts from.
+
+    Parameters
+    ----------
+    part : dict
+        Section `model.image` or `model.spectrum` of the config.
+
+    Returns
+    -------
+    str or bool
+        Name of a run, `STARTER`, True for those that the run itself pretrains, or False: the starter is
+        of the encoder compact alone, and others have published weights.
+    """
+    chosen = part.get("pretrained", False)
+    return False if chosen == STARTER and part["encoder"] != "compact" else chosen
+
+
 def frozen_modalities(settings: dict) -> list[str]:
     """Tell which encoders a training leaves as they are.
 
@@ -24,7 +42,7 @@ def frozen_modalities(settings: dict) -> list[str]:
 
     def is_frozen(part: dict) -> bool:
         frozen = part.get("frozen", "auto")
-        has_weights = part["encoder"] != "compact" or bool(part.get("pretrained"))
+        has_weights = part["encoder"] != "compact" or bool(starts_from(part))
         return has_weights if frozen == "auto" else frozen
 
     return [modality for modality in tables.MODALITIES if is_frozen(settings[modality])]

@@ -1,7 +1,7 @@
 """Checking of the configuration: what is set for a pretraining."""
 
 from galaxypair import tables
-from galaxypair.frozen import PRETRAINABLE, STARTER
+from galaxypair.frozen import PRETRAINABLE, starts_from
 
 
 def pretraining_contradictions(config: dict) -> list[str]:
@@ -21,14 +21,7 @@ def pretraining_contradictions(config: dict) -> list[str]:
         f"`model.{m}.pretrained` is set, but the encoder {config['model'][m]['encoder']} cannot be "
         f"pretrained here; choose false, or one of the encoders {', '.join(known)}."
         for m, known in PRETRAINABLE.items()
-        if config["model"][m]["pretrained"] not in (False, STARTER)
-        and config["model"][m]["encoder"] not in known
-    ]
-    lines += [
-        f"`model.{m}.pretrained` is {STARTER}, whose encoder is compact, not "
-        f"{config['model'][m]['encoder']}; set it to false for published weights."
-        for m in tables.MODALITIES
-        if config["model"][m]["pretrained"] == STARTER and config["model"][m]["encoder"] != "compact"
+        if starts_from(config["model"][m]) and config["model"][m]["encoder"] not in known
     ]
     spectrum = config["pretrain"]["spectrum"]
     part = tables.N_WAVELENGTH // 10 // spectrum["masked_chunks"] * 10

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from galaxypair.frozen import frozen_modalities
+from galaxypair.frozen import STARTER, frozen_modalities, starts_from
 
-STARTER = "starter"  # name of the model that comes with the workflow
 OBJECTIVE = "simulator_truth"  # the pretraining that gives an encoder its readout
 EXPORTED = "simulator truth"  # the same in what is written beside the weights
 
@@ -35,7 +34,7 @@ def reads_redshifts(config: Mapping, described: Callable[[str], Mapping | None])
 
 
 def _carries_readout(config: Mapping, modality: str, described: Callable[[str], Mapping | None]) -> bool:
-    chosen = config["model"][modality]["pretrained"]
+    chosen = starts_from(config["model"][modality])
     if chosen in (True, config["run"]):
         return config["pretrain"][modality]["objective"] == OBJECTIVE
     return bool(chosen) and (chosen == STARTER or _is_truth(described(f"{chosen}/pretrain/{modality}")))

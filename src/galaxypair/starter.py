@@ -63,7 +63,7 @@ def record(
     return {
         "sha256": {name: io.sha256(path) for name, path in sorted(files.items())},
         "bytes": sum(path.stat().st_size for path in files.values()),
-        "code": {path.name: io.sha256(path) for path in sorted(code)},
+        "code": {f"{path.parent.name}/{path.name}": io.sha256(path) for path in sorted(code)},
         "settings": settings,
         "metrics": {name: _rows(table) for name, table in metrics.items()},
         "versions": {

@@ -15,7 +15,16 @@ def planned(done, rule):
 def test_nothing_is_pretrained_unless_asked_for(snakemake):
     done = snakemake("-n")
     assert done.returncode == 0, done.stdout
+    assert planned(done, "pretrain") == 0
+    assert planned(done, "features") == 2  # of the starter's encoders
+    assert "starter/pretrain/image/model.safetensors" in done.stdout
+
+
+def test_nothing_comes_from_the_starter_if_it_is_not_wanted(snakemake):
+    done = snakemake("-n", "--config", PRETRAINED % ("false", "false"))
+    assert done.returncode == 0, done.stdout
     assert planned(done, "pretrain") == planned(done, "features") == 0
+    assert "starter/pretrain" not in done.stdout
 
 
 @pytest.mark.parametrize("modality", ["image", "spectrum"])
@@ -34,7 +43,9 @@ def test_pretrained_encoders_are_frozen_and_their_features_stored(snakemake, cho
 
 
 def test_pretrained_encoder_can_be_where_training_starts(snakemake):
-    done = snakemake("-n", "--config", "model={image: {pretrained: true, frozen: false}}")
+    done = snakemake(
+        "-n", "--config", "model={image: {pretrained: true, frozen: false}, spectrum: {pretrained: false}}"
+    )
     assert done.returncode == 0, done.stdout
     assert planned(done, "pretrain") == 1 and planned(done, "features") == 0
 

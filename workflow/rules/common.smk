@@ -12,7 +12,7 @@ from galaxypair import config as config_check
 from galaxypair import tables
 from galaxypair import trials as ablation_trials
 from galaxypair.errors import ConfigError
-from galaxypair.frozen import STARTER, cached_modalities
+from galaxypair.frozen import STARTER, cached_modalities, starts_from
 from galaxypair.published.layouts import holds_pixels, split_files
 from galaxypair.published.survey import refusal as not_comparable
 from snakemake.exceptions import WorkflowError
@@ -161,7 +161,7 @@ def pretrained_encoder(modality, settings):
 def pretrained_weights(modality, wildcards):
     """The pretrained weights that an encoder starts from: of this run, where trials share them, or another's."""
     settings = trial_config(wildcards)
-    chosen = settings["model"][modality]["pretrained"]
+    chosen = starts_from(settings["model"][modality])
     if chosen == STARTER:
         return repository(f"{STARTER}/pretrain/{modality}/model.safetensors")
     if chosen in (True, config["run"]):
@@ -177,7 +177,7 @@ def check_pretrained():
     """Stop if the pretrained weights of another run are not there."""
     for settings in TRIALS.values():
         for modality in ("image", "spectrum"):
-            chosen = settings["model"][modality]["pretrained"]
+            chosen = starts_from(settings["model"][modality])
             path = f"results/{chosen}/pretrain/{modality}/model.safetensors"
             if chosen in (True, False, STARTER, config["run"]) or Path(path).exists():
                 continue
@@ -191,7 +191,7 @@ def check_pretrained():
 def weights_of(modality, wildcards):
     """The weights that an encoder starts from, if there are such: pretrained or published ones."""
     part = trial_config(wildcards)["model"][modality]
-    if part["pretrained"]:
+    if starts_from(part):
         return pretrained_weights(modality, wildcards)
     name = part["encoder"]
     known = name in published_weights()

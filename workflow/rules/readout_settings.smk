@@ -23,4 +23,4 @@ def own_readout():
 
 def reference_run():
     """The run whose galaxies are compared with the user's; none comes with the starter model."""
-    return None if config["model"]["from_run"] == reading.STARTER else trained_run()
+    return None if config["model"]["from_run"] == STARTER else trained_run()

@@ -14,7 +14,7 @@ from galaxypair.io.checkpoints import write_weights
 
 
 def pack_starter(
-    *, weights: list[Path], others: list[Path], metrics: list[Path], modules: list[Path],
+    *, weights: list[Path], others: list[Path], metrics: list[Path], recorded: list[Path],
     packed: list[Path], copied: list[Path], record: Path, settings: dict,
 ) -> None:  # fmt: skip
     for source, target in zip(weights, packed, strict=True):
@@ -23,7 +23,7 @@ def pack_starter(
         shutil.copyfile(source, target)
     files = {str(path.relative_to(record.parent)): path for path in (*packed, *copied)}
     scores = {path.stem: io.read_table(path) for path in metrics}
-    made = core.record(files, modules, settings, scores)
+    made = core.record(files, recorded, settings, scores)
     io.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n", record)
 
 
