@@ -11,12 +11,15 @@ TORCH_INDEX_cpu ?= --extra-index-url https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test bench packages-yes packages-no
+.PHONY: help install demo test bench packages-yes packages-no
 help:
+	@echo "make install what the others need"
 	@echo "make demo    simulate a survey, train, measure, draw: results/demo/report.html"
 	@echo "make test    linters and tests"
 	@echo "make bench   the measured figures, one line per benchmark"
-	@echo "The first of them installs requirements.txt into .venv (start over: rm -r .venv)."
+	@echo "Each of them first installs requirements.txt into .venv, once (start over: rm -r .venv)."
+
+install: $(READY)
 
 demo: $(READY)
 	$(BIN)/snakemake --cores all

@@ -1,4 +1,4 @@
-"""The demo as a newcomer runs it, then real galaxies with its model: `pytest -m demo`, minutes.
+"""The demo as a newcomer runs it, then real galaxies with the starter model: `pytest -m demo`, minutes.
 
 It runs in the checkout itself, so that a demo made before is used and not made again.
 """
@@ -45,8 +45,9 @@ def value(table: pd.DataFrame, **cell: str) -> float:
 def test_demo_learns_redshifts_within_and_across_modalities(demo):
     table = pd.read_csv(demo / "metrics/zeroshot.csv")
     z = table[(table["target"] == "z") & (table["metric"] == "r2")]
-    assert value(z, reference="spectrum", query="image") >= 0.6
-    assert value(z, reference="spectrum", query="spectrum") >= 0.8
+    assert value(z, reference="spectrum", query="image") >= 0.7
+    assert value(z, reference="spectrum", query="spectrum") >= 0.95
+    assert value(z, reference="image", query="image") >= 0.7
 
 
 def test_demo_finds_pairs_far_better_than_chance(demo):
@@ -83,7 +84,7 @@ def test_every_real_galaxy_has_a_row_and_a_prediction_or_a_reason(predictions):
     assert (predicted | predictions["reason"].notna()).all()
 
 
-def test_model_trained_on_the_mock_reads_redshifts_of_real_sdss_spectra(predictions, capsys):
+def test_starter_reads_redshifts_of_real_sdss_spectra(predictions, capsys):
     sdss = predictions[~predictions["id"].str.startswith("3") & predictions["z_spectrum"].notna()]
     sdss = sdss[sdss["z_true"].between(0.01, 0.6)].drop_duplicates("z_true")
     assert len(sdss) >= 30
@@ -95,4 +96,5 @@ def test_model_trained_on_the_mock_reads_redshifts_of_real_sdss_spectra(predicti
             f"{name} {v:.4f} [{low:.4f}, {high:.4f}]" for name, (v, low, high) in found.items()
         )
         print(f"\nz of {len(sdss)} real SDSS spectra: {scores}")  # noqa: T201
-    assert found["r2"][0] > 0.5
+    assert found["r2"][0] > 0.95
+    assert found["nmad"][0] < 0.002
