@@ -29,7 +29,7 @@ def in_half(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises
     ------
     ValueError
-        If a weight has no finite value there; NaN stays NaN.
+        If a weight is too large for it.
     """
     made = {key: v.half() if v.is_floating_point() else v for key, v in state.items()}
     for key, value in made.items():

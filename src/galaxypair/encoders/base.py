@@ -106,20 +106,20 @@ class ReadingEncoder(Encoder):
     Attributes
     ----------
     temperature : Tensor of shape ()
-        Divides the logits, so that probabilities are frequencies; NaN as long as the readout is not trained.
+        Divides the logits, so that probabilities are frequencies; 0 as long as the readout is not trained.
     log_prior : Tensor of shape (redshift_bins.N_CLASSES,)
         Population that the readout learnt from.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("temperature", torch.tensor(torch.nan))
-        self.register_buffer("log_prior", torch.full((redshift_bins.N_CLASSES,), torch.nan))
+        self.register_buffer("temperature", torch.zeros(()))
+        self.register_buffer("log_prior", torch.zeros(redshift_bins.N_CLASSES))
 
     @property
     def reads(self) -> bool:
         """Whether the readout is trained."""
-        return bool(torch.isfinite(self.temperature))
+        return bool(self.temperature > 0)
 
     @abstractmethod
     def read(self, *prepared: Tensor) -> Reading:
@@ -141,7 +141,7 @@ class ReadingEncoder(Encoder):
 
     def forget(self) -> None:
         """Mark the readout as not trained, for weights that other training has changed since."""
-        self.temperature.fill_(torch.nan)
+        self.temperature.zero_()
 
 
 def misfit(module: nn.Module, state: dict[str, Tensor]) -> str | None:
