@@ -191,7 +191,8 @@ def test_heads_trained_on_the_cache_equal_those_trained_on_every_step_s_features
     a, rows = train.fit(manifest, tmp_path / "a", settings, QUIET, cached=cached(modalities, views=1), **fit)
     b, expected = train.fit(manifest, tmp_path / "b", settings, QUIET, **fit)
     np.testing.assert_allclose(rows["val_loss"], expected["val_loss"], rtol=1e-4)
-    torch.testing.assert_close(weights(a), weights(b), atol=1e-4, rtol=1e-3)
+    # a spectrum encoder that trains on looks at its most probable redshift, where rounding may decide
+    torch.testing.assert_close(weights(a), weights(b), atol=5e-3, rtol=1e-3)
 
 
 def test_frozen_encoders_leave_the_training_as_they_entered_it(manifest, tmp_path, published):

@@ -28,7 +28,9 @@ def relative(paths: list[Path]) -> list[str]:
 
 
 def test_no_file_is_large(files):
-    assert relative([path for path in files if path.stat().st_size > 1000 * MAX_KILOBYTES]) == []
+    weights = REPO / "starter"  # whose size test_starter.py looks at
+    small = [path for path in files if not path.is_relative_to(weights)]
+    assert relative([path for path in small if path.stat().st_size > 1000 * MAX_KILOBYTES]) == []
 
 
 def test_source_files_can_be_read_in_one_sitting(files):

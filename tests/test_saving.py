@@ -55,11 +55,11 @@ def test_best_epoch_is_given_however_often_it_is_saved(manifest, tmp_path, monke
     def note(self, trainer, task):
         seen[float(trainer.callback_metrics["val_loss"])] = copy.deepcopy(task.model)
         for group in trainer.optimizers[0].param_groups:
-            group["lr"] = 1e-3 if trainer.current_epoch < 2 else 0.3
+            group["lr"] = 1e-2 if trainer.current_epoch < 2 else 0.3
 
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.History, "on_validation_end", note)
-        made, rows = fit(manifest, tmp_path, schedule="plateau")
+        made, rows = fit(manifest, tmp_path, schedule="plateau", learning_rate=1e-2)
     assert rows["val_loss"].idxmin() < len(rows) - 1
     assert torch.equal(weights(made), weights(seen[rows["val_loss"].min()]))
 

@@ -216,5 +216,5 @@ def test_image_encoders_with_convolutions_are_in_channels_last_order(tmp_path):
         made = model.build_empty(settings).encoders["image"]
         kernels = [p for p in made.parameters() if p.ndim == 4]
         assert all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
-        (prepared,) = made.prepare(torch.rand(2, 3, 112, 112))
+        prepared = made.prepare(torch.rand(2, 3, 112, 112))[0]
         assert prepared.is_contiguous(memory_format=torch.channels_last)
