@@ -59,7 +59,7 @@ def test_heads_of_the_recipe_are_trained_on_the_features_of_published_encoders(p
         "spender": make_spender(project / "s.pt"),
     }
     overlay = yaml.safe_load((REPO / "config" / "rep.yaml").read_text())
-    settings = {**SETTINGS, **overlay, "run": "heads", "source": "simulate", "simulate": {"n_galaxies": 30}}
+    settings = {**SETTINGS, **overlay, "run": "heads", "source": "simulate", "simulate": {"n_galaxies": 60}}
     settings["download"] = {"files": {k: {"path": str(v), "sha256": None} for k, v in weights.items()}}
     settings |= {"split": {"val_fraction": 0.3}}  # of so few some are in it
     settings["train"] |= {"epochs": 2, "batch_size": 8, "views": 2}
