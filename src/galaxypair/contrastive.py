@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from galaxypair import losses, model, schedules, tables
+from galaxypair.encoders.base import ReadingEncoder
 from galaxypair.frozen import frozen_modalities
 from galaxypair.views import augment
 
@@ -15,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 RANK_STRIDE = 0x9E3779B9  # between the seeds of processes; CPU generators look at 32 bits of a seed
 
+READOUT = {"redshift", "mass", "other"}  # layers of compact encoders
 OPTIMISERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 Features = dict[str, Tensor]  # modality to (n_galaxies, n_views, n_features)
 
@@ -59,6 +61,7 @@ class ContrastiveTask(lightning.LightningModule):
         self.model = model.build(model_settings)
         self.frozen = frozen_modalities(model_settings)
         self.model.freeze(self.frozen)
+        _freeze_readouts(self.model)
         self.loss = losses.ContrastiveLoss(
             settings["loss"], model_settings["logit_scale"], settings["learnable_scale"]
         )
@@ -173,3 +176,11 @@ class ContrastiveTask(lightning.LightningModule):
     def _frozen_state(self) -> dict[str, Tensor]:
         prefixes = tuple(f"model.encoders.{modality}." for modality in self.frozen)
         return {name: value for name, value in self.state_dict().items() if name.startswith(prefixes)}
+
+
+def _freeze_readouts(made: model.PairModel) -> None:
+    """Leave out layers that no embedding depends on: several processes would wait for their gradients."""
+    for encoder in made.encoders.values():
+        if isinstance(encoder, ReadingEncoder):
+            for name in READOUT & dict(encoder.named_children()).keys():
+                getattr(encoder, name).requires_grad_(False)

@@ -45,7 +45,9 @@ def test_dry_run_of_every_shipped_config_needs_no_data(snakemake, project, overl
 
 
 def test_slurm_profile_is_found_by_its_name_and_plans_every_rule(snakemake):
-    done = snakemake("--profile", "slurm", "-n")
+    # with stored features, their size decides the memory of a training
+    from_scratch = "model={image: {pretrained: false}, spectrum: {pretrained: false}}"
+    done = snakemake("--profile", "slurm", "-n", "--config", from_scratch)
     assert done.returncode == 0, done.stdout
     assert "Using profile" in done.stdout
     assert re.search(r"rule train:(.*\n)+? +resources: .*mem_mb=4000.* runtime=720", done.stdout)
