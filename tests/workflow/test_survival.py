@@ -19,7 +19,7 @@ SETTINGS = {
     "run": "tiny",
     "simulate": {"n_galaxies": 60},
     "preprocess": {"shard_rows": 30},
-    "model": {m: {"pretrained": False} for m in ("image", "spectrum")},  # so that training takes time and space
+    "model": {m: {"pretrained": False} for m in ("image", "spectrum")},  # training takes time and space
     "train": {"epochs": 1, "batch_size": 16},
     "figures": {"dpi": 50},
 }
