@@ -180,6 +180,9 @@ def test_page_says_when_the_borrowed_model_was_trained_on_a_mock_survey(settings
     told = report.render(own, [], {}, [], "snakemake", trained_on="simulate")
     assert "which was trained on simulated galaxies" in told
     assert "simulated galaxies" not in report.render(own, [], {}, [], "snakemake")
+    own["model"]["from_run"] = "starter"
+    told = report.render(own, [], {}, [], "snakemake")
+    assert "starter model" in told and "its own report" not in told
 
 
 def test_page_orders_figures_by_section(tmp_path, settings, tables):

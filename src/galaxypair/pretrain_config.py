@@ -53,20 +53,15 @@ def stream_contradictions(config: dict) -> list[str]:
     """
     stream = config["pretrain"]["stream"]
     galaxies, of_round = stream["galaxies"], stream["round_galaxies"]
-    labelled = [m for m in tables.MODALITIES if config["pretrain"][m]["objective"] == "simulator_truth"]
-    lines = [
-        f"`pretrain.{m}.objective` is simulator_truth, which {lack}."
-        for m in labelled
-        for lack in (
-            "needs galaxies of which the simulator knows the truth: set `pretrain.stream.galaxies`"
-            if galaxies is None
-            else "",
-            "only the encoder compact can be trained by"
-            if config["model"][m]["encoder"] != "compact"
-            else "",
-        )
-        if lack
-    ]
+    lines = []
+    for m in tables.MODALITIES:
+        if config["pretrain"][m]["objective"] != "simulator_truth":
+            continue
+        told = f"`pretrain.{m}.objective` is simulator_truth, which"
+        if galaxies is None:
+            lines.append(f"{told} needs galaxies whose truth is known: set `pretrain.stream.galaxies`.")
+        if config["model"][m]["encoder"] != "compact":
+            lines.append(f"{told} trains the encoder compact alone; choose that in `model.{m}.encoder`.")
     if galaxies is None or galaxies % of_round == 0:
         return lines
     return [
