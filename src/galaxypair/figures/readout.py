@@ -16,7 +16,7 @@ BINS = np.linspace(0, 1, 11)
 HEADROOM = 0.24  # of a panel's height, above the highest redshift: for the scores, which then hide no galaxy
 MIN_IN_BIN = 5  # galaxies; of fewer, a share tells nothing
 CONFIDENCE = ListedColormap(mpl.colormaps["viridis_r"](np.linspace(0.08, 1, 256)))  # the confident ones dark
-METRICS = {"nmad": "NMAD", "outlier_fraction": "outliers", "confident_outlier_fraction": "of confident ones"}
+METRICS = {"nmad": "NMAD", "outlier_fraction": "outliers", "confident_outlier_fraction": "if confident"}
 
 
 @style.styled
