@@ -183,8 +183,8 @@ def check_pretrained():
                 continue
             raise WorkflowError(
                 f"`{path}`: no such file, but `model.{modality}.pretrained` names the run {chosen}. Make it "
-                f"with that run's config: `snakemake --cores all {path} --configfile ...`; or set the key to "
-                "true, to pretrain here."
+                f"with that run's config: `snakemake --cores all {path} --configfile ...`; or set the key to starter, or "
+                "to true, to pretrain here."
             )
 
 
